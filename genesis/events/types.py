@@ -1,0 +1,229 @@
+"""The seven event types: what Genesis can say about the world.
+
+Coordinates are pixels of the original frame, boxes are `x1 y1 x2 y2`, times are UTC of the capture
+clock, durations are seconds. Every type is frozen and is written as JSON by `genesis.events.envelope`.
+A field is only ever added with a default, so that a newer minor schema can be read by older code.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+Utc = Annotated[datetime, Meta(tz=True)]
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+Seconds = Annotated[float, Meta(ge=0.0)]
+Name = Annotated[str, Meta(min_length=1, max_length=256)]
+
+
+class Box(Struct, frozen=True, array_like=True):
+    """A rectangle in pixels of the original frame, written as `[x1, y1, x2, y2]`.
+
+    `x1 y1` is the upper left corner, `x2 y2` the lower right one; origin at the frame's upper left.
+    """
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+
+    @property
+    def width(self) -> float:
+        """Width in pixels."""
+        return self.x2 - self.x1
+
+    @property
+    def height(self) -> float:
+        """Height in pixels."""
+        return self.y2 - self.y1
+
+    def iou(self, other: Box) -> float:
+        """Intersection over union with another box, 0 to 1."""
+        width = min(self.x2, other.x2) - max(self.x1, other.x1)
+        height = min(self.y2, other.y2) - max(self.y1, other.y1)
+        if width <= 0 or height <= 0:
+            return 0.0
+        shared = width * height
+        return shared / (self.width * self.height + other.width * other.height - shared)
+
+
+class Person(Struct, frozen=True, omit_defaults=True):
+    """One person seen in one frame: where, and how sure the detector is (0 to 1)."""
+
+    box: Box
+    confidence: Share
+    track: str | None = None
+
+
+class Event(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What all events have: an id, a camera, and the capture time that they are about.
+
+    `id` is unique for all time; an event that a handler makes gets an id derived from its cause, so
+    that running the handler again gives the same one. `traceparent` is the W3C trace context.
+    """
+
+    TYPE: ClassVar[str] = ""
+    STREAM: ClassVar[str] = ""
+    SCHEMA: ClassVar[tuple[int, int]] = (1, 0)
+
+    camera: Name
+    time: Utc
+    id: str = ""
+    traceparent: str = ""
+
+    @property
+    def frame(self) -> str:
+        """Key of the cached frame that this event points to; empty when it points to none."""
+        return str(getattr(self, "frame_key", ""))
+
+
+class FrameCaptured(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A frame was read from a camera and its pixels lie in the frame cache under `frame_key`.
+
+    `session` names the run of the capture that read it and `number` counts its frames from 0.
+    `width` and `height` are pixels. `live` tells a camera (whose old frames may be dropped) from a
+    recording (whose frames all count). `time` is when the frame was read, or, for a recording
+    that is played as fast as it goes, the time at which it would have been read.
+    """
+
+    TYPE: ClassVar[str] = "genesis.frame.captured"
+    STREAM: ClassVar[str] = "frames"
+
+    session: Name
+    number: Annotated[int, Meta(ge=0)]
+    width: Annotated[int, Meta(ge=1)]
+    height: Annotated[int, Meta(ge=1)]
+    frame_key: str
+    live: bool = False
+
+
+class PersonDetected(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """All persons that the detector saw in one frame; an empty list says that it saw none.
+
+    `detector` names engine and weights. The frame can be fetched by `frame_key` while the event is pending.
+    """
+
+    TYPE: ClassVar[str] = "genesis.person.detected"
+    STREAM: ClassVar[str] = "persons"
+
+    session: Name
+    number: Annotated[int, Meta(ge=0)]
+    width: Annotated[int, Meta(ge=1)]
+    height: Annotated[int, Meta(ge=1)]
+    persons: tuple[Person, ...]
+    detector: str
+    frame_key: str = ""
+    live: bool = False
+
+
+class FaceRecognized(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A face of one person was compared with the gallery: `identity` is who it is, or None for nobody enrolled.
+
+    `distance` is the nearest embedding's (in the model's metric), `threshold` the largest that counts as
+    the same person. `box` is the face, `person` the person it belongs to.
+    """
+
+    TYPE: ClassVar[str] = "genesis.face.recognized"
+    STREAM: ClassVar[str] = "faces"
+
+    session: Name
+    number: Annotated[int, Meta(ge=0)]
+    person: Box
+    box: Box
+    model: str
+    identity: str | None = None
+    distance: float | None = None
+    threshold: float | None = None
+    track: str | None = None
+
+
+class ZoneEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A tracked person entered, exited or loitered in a zone. `dwell` is the time inside so far, in seconds."""
+
+    TYPE: ClassVar[str] = "genesis.zone.changed"
+    STREAM: ClassVar[str] = "zones"
+
+    kind: Literal["entered", "exited", "loitering"]
+    zone: Name
+    track: Name
+    session: str = ""
+    box: Box | None = None
+    dwell: Seconds = 0.0
+
+
+class AlertEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Something that a person should look at. `cause` is the id of the event that it is about."""
+
+    TYPE: ClassVar[str] = "genesis.alert.raised"
+    STREAM: ClassVar[str] = "alerts"
+
+    rule: Name
+    severity: Literal["low", "medium", "high", "critical"] = "medium"
+    message: str = ""
+    cause: str = ""
+
+    @classmethod
+    def about(
+        cls,
+        event: Event,
+        *,
+        rule: str,
+        severity: Literal["low", "medium", "high", "critical"] = "medium",
+        message: str = "",
+    ) -> AlertEvent:
+        """Make an alert with the camera and time of the event that caused it."""
+        return cls(camera=event.camera, time=event.time, rule=rule, severity=severity, message=message, cause=event.id)
+
+
+class MetricsEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """One camera in one window of capture time: `time` is the window's start, `window` its length in seconds."""
+
+    TYPE: ClassVar[str] = "genesis.metrics.measured"
+    STREAM: ClassVar[str] = "metrics"
+
+    window: Annotated[float, Meta(gt=0.0)]
+    frames_captured: Annotated[int, Meta(ge=0)] = 0
+    frames_processed: Annotated[int, Meta(ge=0)] = 0
+    persons: Annotated[int, Meta(ge=0)] = 0
+    dropped: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+class SessionEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A camera's capture session, or one person's presence, changed its state.
+
+    `scope` says whose: a camera is started, lost, recovered and ended; a person's presence is started,
+    updated and ended. `session` names it. `reason` says in words why, `frames` how many frames a
+    camera's session has published, `dropped` how many it has not, by reason.
+    """
+
+    TYPE: ClassVar[str] = "genesis.session.changed"
+    STREAM: ClassVar[str] = "sessions"
+
+    scope: Literal["camera", "person"]
+    kind: Literal["started", "updated", "lost", "recovered", "ended"]
+    session: Name
+    reason: str = ""
+    frames: Annotated[int, Meta(ge=0)] = 0
+    dropped: dict[str, int] = msgspec.field(default_factory=dict)
+    track: str | None = None
+    duration: Seconds = 0.0
+
+
+EVENT_TYPES: tuple[type[Event], ...] = (
+    FrameCaptured,
+    PersonDetected,
+    FaceRecognized,
+    ZoneEvent,
+    AlertEvent,
+    MetricsEvent,
+    SessionEvent,
+)
+"""Every event type, in the order in which a frame's way passes them."""
+
+
+def replaced(event: Event, **changes: Any) -> Event:
+    """Return a copy of an event with some fields changed."""
+    return msgspec.structs.replace(event, **changes)

@@ -1,0 +1,182 @@
+"""How a handler subscribes to events: one declaration is the catalogue row, the Celery task and its policy.
+
+A handler takes an event and a context and returns events. It never publishes and never acknowledges;
+whoever runs it does (a Celery worker in event mode, the capture process in sync mode).
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from genesis.errors import UsageError
+from genesis.events import Event, Keys
+
+if TYPE_CHECKING:
+    from genesis.context import Context
+
+Handler = Callable[[Any, "Context"], Iterable[Event] | None]
+HandlerT = TypeVar("HandlerT", bound=Callable[..., Any])
+Filter = Callable[[Any], bool]
+Preload = Callable[["Context"], str]
+
+BUILTIN_MODULES = ("tasks",)
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """A subscription's own retry policy: how often, and how many seconds before each retry."""
+
+    max_retries: int
+    delays: tuple[float, ...] = (1.0, 5.0, 15.0)
+
+    def delay(self, attempt: int) -> float:
+        """Seconds to wait after the `attempt`-th failed run (from 1)."""
+        return self.delays[min(attempt, len(self.delays)) - 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """One group of one stream, the queue its events go to, and the function that handles them.
+
+    Attributes:
+        event: the type of event; its stream is the one that is read.
+        group: consumer group on that stream; every group gets every event.
+        queue: Celery queue whose workers run the handler.
+        handler: the function.
+        when: a cheap filter, asked in the bridge; an event that it refuses is settled there.
+        retry: a policy of its own; None takes `delivery` of the settings.
+        max_age: seconds after which a live camera's event is settled as stale; None takes
+            `capture.max_age_seconds`, `inf` handles an event however old it is.
+        time_limit: seconds a run may take; None takes `celery.time_limit_seconds`.
+        preload: called once in each worker child that serves the queue, before its first event;
+            returns what it loaded, for the log.
+    """
+
+    event: type[Event]
+    group: str
+    queue: str
+    handler: Handler
+    when: Filter | None = None
+    retry: Retry | None = None
+    max_age: float | None = None
+    time_limit: float | None = None
+    preload: Preload | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the Celery task: module and function of the handler."""
+        return f"{self.handler.__module__}.{self.handler.__qualname__}"
+
+    def stream(self, keys: Keys) -> str:
+        """Key of the stream that is read."""
+        return keys.stream_of(self.event)
+
+
+@dataclass(slots=True)
+class Registry:
+    """All subscriptions of a process."""
+
+    _rows: list[Subscription] = field(default_factory=list)
+
+    def add(self, subscription: Subscription) -> None:
+        """Add a subscription; a module that is imported again replaces its own.
+
+        Raises:
+            UsageError: another handler has the same group of the same stream.
+        """
+        for index, row in enumerate(self._rows):
+            if (row.event.STREAM, row.group) == (subscription.event.STREAM, subscription.group):
+                if row.name != subscription.name:
+                    msg = (
+                        f"group {subscription.group!r} of stream {row.event.STREAM!r} has two handlers, {row.name} and "
+                        f"{subscription.name}: give one of them a group of its own"
+                    )
+                    raise UsageError(msg)
+                self._rows[index] = subscription
+                return
+        self._rows.append(subscription)
+
+    def __iter__(self) -> Any:
+        """Iterate over the subscriptions in the order of their declaration."""
+        return iter(tuple(self._rows))
+
+    def __len__(self) -> int:
+        """Return the number of subscriptions."""
+        return len(self._rows)
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """Names of all queues, sorted."""
+        return tuple(sorted({row.queue for row in self._rows}))
+
+    def readers(self, event: type[Event] | Event) -> tuple[Subscription, ...]:
+        """Return the subscriptions of an event's stream."""
+        return tuple(row for row in self._rows if row.event.STREAM == event.STREAM)
+
+    def groups(self, event: type[Event] | Event) -> tuple[str, ...]:
+        """Return the groups that read an event's stream."""
+        return tuple(row.group for row in self.readers(event))
+
+
+registry = Registry()
+"""The subscriptions of this process."""
+
+
+def subscribe(
+    event: type[Event],
+    *,
+    group: str,
+    queue: str,
+    when: Filter | None = None,
+    retry: Retry | None = None,
+    max_age: float | None = None,
+    time_limit: float | None = None,
+    preload: Preload | None = None,
+) -> Callable[[HandlerT], HandlerT]:
+    """Declare a function as the handler of a group; see `Subscription` for the arguments.
+
+    The function itself is returned unchanged, so that it can be called in a test.
+
+    Raises:
+        UsageError: a name or an event type that can't be used, at the time of the declaration.
+    """
+    for kind, name in (("group", group), ("queue", queue)):
+        if not _NAME.fullmatch(name):
+            msg = f"{kind} {name!r}: expected 1 to 64 letters, digits, '-' or '_'"
+            raise UsageError(msg)
+    if not _carried_by_a_stream(event):
+        msg = f"subscribe({event!r}): expected one of the event types of genesis.events"
+        raise UsageError(msg)
+
+    def declare(function: HandlerT) -> HandlerT:
+        registry.add(Subscription(event, group, queue, function, when, retry, max_age, time_limit, preload))
+        return function
+
+    return declare
+
+
+def _carried_by_a_stream(event: object) -> bool:
+    return isinstance(event, type) and issubclass(event, Event) and bool(event.STREAM)
+
+
+def load_subscriptions(modules: Sequence[str] = ()) -> Registry:
+    """Import the built-in handlers and the given modules; return the registry that they filled.
+
+    Raises:
+        UsageError: a module can't be imported.
+    """
+    for module in (*BUILTIN_MODULES, *modules):
+        if not all(part.isidentifier() for part in module.split(".")):
+            msg = f"handlers: {module!r} is not the name of a module (such as 'site_handlers' or 'site.handlers')"
+            raise UsageError(msg)
+        try:
+            importlib.import_module(module)
+        except (ImportError, SyntaxError) as error:
+            msg = f"handlers: module {module!r} can't be imported: {error}"
+            raise UsageError(msg) from error
+    return registry
