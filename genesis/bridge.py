@@ -1,0 +1,58 @@
+"""`python -m genesis.bridge`: run a bridge until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import Any
+
+import click
+
+from genesis.errors import GenesisError, UsageError
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config", type=click.Path(dir_okay=False), help="Settings file (default: configs/settings.yaml).")
+@click.option("--quiet", is_flag=True, help="Log warnings and errors only.")
+def main(config: str | None, quiet: bool) -> None:  # noqa: FBT001 - click passes by name
+    """Turn every event in the streams into Celery tasks, one for each group that subscribed to it.
+
+    Any number of bridges share the work, on one machine or several. A bridge that is stopped or killed
+    loses nothing: started again, it goes on with what it had taken.
+    """
+    import os  # noqa: PLC0415
+
+    from genesis import settings as settings_module  # noqa: PLC0415 - --help stays quick
+    from genesis.logs import configure  # noqa: PLC0415
+
+    if config:
+        os.environ[settings_module.CONFIG_VARIABLE] = config
+    try:
+        settings = settings_module.current()
+        configure(settings.log.level, quiet=quiet)
+        from genesis.bus.bridge import Bridge  # noqa: PLC0415
+        from genesis.subscriptions import load_subscriptions  # noqa: PLC0415
+
+        stopped = threading.Event()
+
+        def stop(*_: Any) -> None:
+            stopped.set()
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        bridge = Bridge(settings, load_subscriptions(settings.handlers), stopped)
+        bridge.run()
+    except UsageError as error:
+        raise SystemExit(_say(error, 2)) from None
+    except GenesisError as error:
+        raise SystemExit(_say(error, 1)) from None
+    raise SystemExit(1 if bridge.failed else 0)
+
+
+def _say(error: GenesisError, code: int) -> int:
+    click.echo(f"genesis: {error}", err=True)
+    return code
+
+
+if __name__ == "__main__":
+    main()

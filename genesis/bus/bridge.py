@@ -1,0 +1,114 @@
+"""The bridge: every entry of every stream becomes a Celery task of every group that subscribed to it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from pathlib import Path
+from typing import IO
+
+from genesis.bus.dispatch import Dispatcher
+from genesis.bus.ledger import Ledger
+from genesis.bus.process import release_frames
+from genesis.bus.pump import Pump
+from genesis.cache import FrameCache
+from genesis.connections import connect
+from genesis.errors import UsageError
+from genesis.settings import Settings
+from genesis.subscriptions import Registry
+
+logger = logging.getLogger(__name__)
+
+MOST_BRIDGES = 100  # on one host with one data folder
+
+
+class Bridge:
+    """A thread per subscription, and one name for all of them in their groups.
+
+    Several bridges share the work. A bridge that is started again gets the name of one that ended on
+    this host, and with it the entries that one had taken.
+
+    Args:
+        settings: of this installation.
+        registry: the subscriptions to serve.
+        stopped: set to end the bridge.
+    """
+
+    def __init__(self, settings: Settings, registry: Registry, stopped: threading.Event) -> None:
+        self.settings = settings
+        self.registry = registry
+        self.stopped = stopped
+        self.consumer, self._slot = take_name(settings.data_dir / "run", settings.redis.prefix)
+
+    def run(self) -> None:
+        """Serve until `stopped`.
+
+        Raises:
+            ServerUnavailableError: at the start, Redis was away for longer than `redis.give_up_seconds`.
+        """
+        from genesis.celery import app  # noqa: PLC0415 - reads the settings
+
+        timeout = self.settings.redis.timeout_seconds + self.settings.bridge.block_seconds
+        client = connect(self.settings.redis.url, timeout=timeout)
+        ledger = Ledger(self.settings, self.registry, client, self.stopped)
+        ledger.create_groups()
+        cache = FrameCache.of(self.settings)
+        pumps = [
+            Pump(
+                ledger, row, self.consumer, Dispatcher(app, row, row.stream(ledger.keys)),
+                lambda frames: release_frames(cache, frames), self.stopped,
+            )
+            for row in self.registry
+        ]  # fmt: skip
+        threads = [threading.Thread(target=self._guarded, args=(pump,), name=pump.row.group, daemon=True) for pump in pumps]
+        for thread in threads:
+            thread.start()
+        logger.info("bridge %s serves %d subscriptions", self.consumer, len(pumps))
+        for thread in threads:
+            thread.join()
+        logger.info("bridge %s ended after dispatching %d entries", self.consumer, sum(pump.dispatched for pump in pumps))
+        ledger.close()
+        self._slot.close()
+
+    def _guarded(self, pump: Pump) -> None:
+        """Run a pump; should it fail in a way nobody thought of, end the whole bridge, so that it is seen and started again."""
+        try:
+            pump.run()
+        except Exception:
+            logger.exception("the bridge ends: %s failed", pump.row.name)
+            self.failed = True
+            self.stopped.set()
+
+    failed = False
+
+
+def take_name(folder: Path, prefix: str) -> tuple[str, IO[str]]:
+    """Take the first free bridge name of this host; it is ours until the returned file is closed or we die.
+
+    Args:
+        folder: where the lock files lie.
+        prefix: of the ledger's keys, since other installations have bridges of their own.
+
+    Raises:
+        UsageError: the folder can't be written, or all names are taken.
+    """
+    import fcntl  # noqa: PLC0415 - not on every system
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for number in range(1, MOST_BRIDGES + 1):
+            path = folder / f"bridge-{prefix}-{number}.lock"
+            slot = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600), "w")
+            try:
+                fcntl.flock(slot, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                slot.close()
+                continue
+            return f"bridge-{socket.gethostname()}-{number}", slot
+    except OSError as error:
+        msg = f"data folder {folder}: {error.strerror or error}"
+        raise UsageError(msg) from error
+    msg = f"{MOST_BRIDGES} bridges run on this host already"
+    raise UsageError(msg)

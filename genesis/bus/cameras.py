@@ -1,0 +1,42 @@
+"""What is known of each camera now, kept on the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from genesis.bus.ledger import PACKAGE, Ledger
+from genesis.connections import script
+from genesis.events import FrameCaptured, SessionEvent
+
+_STATES = {"started": "live", "updated": "live", "recovered": "live", "lost": "lost", "ended": "ended"}
+
+
+class LedgerCameras:
+    """The camera board of event mode.
+
+    Writing the same thing twice, or an older thing late, changes nothing.
+
+    Args:
+        ledger: where it is kept.
+        release: called with the frames that nobody needs any more.
+    """
+
+    def __init__(self, ledger: Ledger, release: Callable[[Iterable[str]], None]) -> None:
+        self._ledger = ledger
+        self._release = release
+        self._camera = script(ledger.client, PACKAGE, "camera")
+        self._session = script(ledger.client, PACKAGE, "session")
+
+    def seen(self, event: FrameCaptured) -> None:
+        """Note a frame."""
+        args = [event.session, event.number, event.time.timestamp(), event.frame_key, event.width, event.height]
+        self._release(key.decode() for key in self._camera(keys=self._keys(event.camera), args=[event.camera, *args]))
+
+    def changed(self, event: SessionEvent) -> None:
+        """Note a change of a camera's session."""
+        args = [event.camera, event.session, _STATES[event.kind], event.time.timestamp()]
+        self._release(key.decode() for key in self._session(keys=self._keys(event.camera), args=args))
+
+    def _keys(self, camera: str) -> list[str]:
+        keys = self._ledger.keys
+        return [keys.camera(camera), keys.cameras, keys.references]

@@ -1,0 +1,237 @@
+"""The atomic verbs on the ledger: publish, settle, fail, bury. Each is one script, all or nothing."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from genesis.bus.backpressure import Gate, group_backlogs
+from genesis.bus.patience import Patience
+from genesis.connections import connect, explain, script
+from genesis.errors import BackpressureError, ServerUnavailableError
+from genesis.events import Event, Keys, encode
+from genesis.settings import Settings
+from genesis.subscriptions import Registry
+
+PACKAGE = "genesis.bus"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One entry in the hands of one group."""
+
+    stream: str
+    group: str
+    entry: str
+    frame: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a settle or bury did.
+
+    Attributes:
+        done: False when the entry was not pending any more, so that nothing was done.
+        freed: keys of the frames that nobody needs any more.
+        letter: entry id of the dead letter, after a bury.
+    """
+
+    done: bool
+    freed: tuple[str, ...] = ()
+    letter: str = ""
+
+
+NOTHING = Outcome(done=False)
+
+
+class Ledger:
+    """The durable Redis. Thread-safe; made anew after a fork.
+
+    Args:
+        settings: of this installation.
+        registry: the subscriptions, which say how many groups read each stream.
+        client: a connection; None makes one from `redis.url`.
+        stopped: set when the process is asked to end.
+    """
+
+    def __init__(
+        self, settings: Settings, registry: Registry, client: redis.Redis | None = None, stopped: threading.Event | None = None
+    ) -> None:
+        self.settings = settings
+        self.registry = registry
+        self.keys = Keys(settings.redis.prefix)
+        self.client = client or connect(settings.redis.url, timeout=settings.redis.timeout_seconds)
+        self.gate = Gate(settings.event_driven.backpressure)
+        self._patience = Patience(settings.redis.url, "redis.url", settings.redis.give_up_seconds, stopped or threading.Event())
+        self._settle = script(self.client, PACKAGE, "settle")
+        self._bury = script(self.client, PACKAGE, "bury")
+        self._fail = script(self.client, PACKAGE, "fail")
+        self._publisher = threading.local()
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Publish events in one step, with a reference to each one's frame for every group that will read it.
+
+        Tried again while Redis is away; a number per thread and call makes sure that an answer lost on
+        the way does not publish twice, also when the caller gives the same events again after an error.
+
+        Raises:
+            BackpressureError: a stream has no room for them; nothing was published.
+            ServerUnavailableError: Redis was away for longer than `redis.give_up_seconds`.
+        """
+        if not events:
+            return
+        name, number = self._publication(tuple(event.id for event in events))
+        publisher = f"{self.keys.prefix}:publisher:{name}"
+        stream = self.keys.stream_of(events[0])
+        keys = [stream, self.keys.attempts(stream), self.keys.references, self.keys.counts, publisher]
+        self._run(keys, ["", str(number), "", "", "0"], events)
+        self._publisher.ids = None
+
+    def settle(
+        self, delivery: Delivery, outputs: Sequence[Event] = (), *, outcome: str = "settled", busy_ms: int = 0
+    ) -> Outcome:
+        """Acknowledge an entry, publish what came of it and release its frame, in one step.
+
+        Args:
+            delivery: the entry.
+            outputs: events, complete with ids.
+            outcome: what to count it as: `settled`, `stale`, `filtered` or `lost`.
+            busy_ms: milliseconds that the handler ran.
+
+        Raises:
+            BackpressureError: an output's stream has no room; nothing was done.
+            ServerUnavailableError: Redis was away for longer than `redis.give_up_seconds`.
+        """
+        keys = [delivery.stream, self.keys.attempts(delivery.stream), self.keys.references, self.keys.counts, self.keys.counts]
+        return self._run(keys, [delivery.group, delivery.entry, delivery.frame, outcome, str(busy_ms)], outputs)
+
+    def bury(self, delivery: Delivery, letter: Mapping[str, str]) -> Outcome:
+        """Acknowledge an entry and write its dead letter, in one step.
+
+        Args:
+            delivery: the entry; its own fields are copied by the server.
+            letter: fields to add (see `genesis.bus.deadletters`).
+
+        Raises:
+            ServerUnavailableError: Redis was away for longer than `redis.give_up_seconds`.
+        """
+        stream = delivery.stream
+        keys = [stream, self.keys.dead_letters(stream), self.keys.attempts(stream), self.keys.references, self.keys.counts]
+        args = [delivery.group, delivery.entry, str(_now_ms()), *(part for pair in letter.items() for part in pair)]
+        answer = self._call(lambda: self._bury(keys=keys, args=args), gone=[b"gone"])
+        if answer[0] == b"gone":
+            return NOTHING
+        return Outcome(done=True, letter=answer[1].decode(), freed=_texts(answer[2]))
+
+    def fail(self, delivery: Delivery, max_retries: int) -> int:
+        """Note that a run failed; return how many have, this one included (0: the entry is no longer pending).
+
+        Raises:
+            ServerUnavailableError: Redis was away for longer than `redis.give_up_seconds`.
+        """
+        stream = delivery.stream
+        keys = [stream, self.keys.attempts(stream), self.keys.counts]
+        args = [delivery.group, delivery.entry, str(_now_ms()), str(max_retries)]
+        return int(self._call(lambda: self._fail(keys=keys, args=args), gone=0))
+
+    def make_sure_of_room(self, event: type[Event]) -> None:
+        """Ask whether an event of this type could be published now; a round trip only where its stream may be nearly full.
+
+        Raises:
+            BackpressureError: the stream has no room.
+            ServerUnavailableError: Redis was away for longer than `redis.give_up_seconds`.
+        """
+        stream = self.keys.stream_of(event)
+        limit = self.gate.limit({stream: 1})
+        if limit:
+            backlog = max((group.total for group in self._call(lambda: group_backlogs(self.client, stream, limit))), default=0)
+            self.gate.saw(stream, backlog)
+            if backlog >= limit:
+                raise BackpressureError(stream, backlog, limit)
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Add to one of the totals."""
+        self._call(lambda: self.client.hincrby(self.keys.counts, name, by))
+
+    def create_groups(self) -> list[tuple[str, str]]:
+        """Create every stream and group that is missing, at the beginning of its stream; return those created.
+
+        Raises:
+            ServerUnavailableError: Redis was away for longer than `redis.give_up_seconds`, or refuses.
+        """
+        created = []
+        for row in self.registry:
+            stream = row.stream(self.keys)
+            if self._call(lambda stream=stream, group=row.group: create_group(self.client, stream, group)):  # type: ignore[misc]
+                created.append((stream, row.group))
+        return created
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.client.close()
+
+    def _run(self, keys: list[str], head: list[str], outputs: Sequence[Event]) -> Outcome:
+        wanted: dict[str, int] = {}
+        body: list[str | int] = []
+        for output in outputs:
+            stream = self.keys.stream_of(output)
+            if stream not in wanted:
+                keys.append(stream)
+            wanted[stream] = wanted.get(stream, 0) + 1
+            fields = [part for pair in encode(output).items() for part in pair]
+            readers = len(self.registry.groups(output))
+            body += [keys.index(stream, 5) + 1, output.frame, readers, len(fields), *fields]
+        args = [*head, self.gate.limit(wanted), len(outputs), *body]
+        answer = self._call(lambda: self._settle(keys=keys, args=args), gone=[b"gone"])
+        if answer[0] == b"full":
+            stream, backlog = answer[1].decode(), int(answer[2])
+            self.gate.saw(stream, backlog)
+            raise BackpressureError(stream, backlog, self.settings.event_driven.backpressure.max_pending)
+        if answer[0] == b"gone":
+            return NOTHING
+        for stream, backlog in zip(answer[1][::2], answer[1][1::2], strict=True):
+            if self.gate.saw(stream.decode(), int(backlog)):
+                self.count(f"{stream.decode()}|warned")
+        self.gate.published(wanted)
+        return Outcome(done=True, freed=_texts(answer[2]))
+
+    def _call(self, action: Any, gone: Any = None) -> Any:
+        try:
+            return self._patience.call(action)
+        except redis.ResponseError as error:
+            if gone is not None and "NOGROUP" in str(error):
+                return gone  # the stream was removed: nobody waits for this entry any more
+            raise ServerUnavailableError(explain(error, self.settings.redis.url, "redis.url")) from error
+
+    def _publication(self, ids: tuple[str, ...]) -> tuple[str, int]:
+        local = self._publisher
+        if not hasattr(local, "name"):
+            local.name, local.number, local.ids = uuid.uuid4().hex, 0, None
+        if local.ids != ids:
+            local.number, local.ids = local.number + 1, ids
+        return local.name, local.number
+
+
+def create_group(client: redis.Redis, stream: str, group: str) -> bool:
+    """Create a group at the beginning of a stream, and the stream; return False when it was there."""
+    try:
+        client.xgroup_create(stream, group, id="0", mkstream=True)
+    except redis.ResponseError as error:
+        if "BUSYGROUP" in str(error):
+            return False
+        raise
+    return True
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _texts(values: Sequence[bytes]) -> tuple[str, ...]:
+    return tuple(value.decode() for value in values)

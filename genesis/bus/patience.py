@@ -1,0 +1,78 @@
+"""How long and how often something is tried again while a server is away."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Event as Signal
+from typing import TypeVar
+
+import redis
+
+from genesis.connections import UNAVAILABLE, explain
+from genesis.errors import ServerUnavailableError
+
+logger = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+FIRST_WAIT = 0.05  # seconds
+LONGEST_WAIT = 2.0  # seconds
+
+
+def backoff(attempt: int, first: float = FIRST_WAIT, longest: float = LONGEST_WAIT) -> float:
+    """Return the seconds to wait before try `attempt` (from 1): doubled each time, with full jitter in its upper half."""
+    ceiling = min(longest, first * 2 ** min(attempt - 1, 30))
+    return ceiling * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
+
+
+@dataclass(slots=True)
+class Patience:
+    """Calls something again while Redis is away, for a bounded time, and says so once per change of state.
+
+    Attributes:
+        url: the server's URL, for the message.
+        setting: the setting that names it, such as `redis.url`.
+        seconds: when to give up.
+        stopped: set when the process is asked to end: then the next failure is final.
+    """
+
+    url: str
+    setting: str
+    seconds: float
+    stopped: Signal = field(default_factory=Signal)
+    clock: Callable[[], float] = time.monotonic
+    _away: bool = False
+
+    def call(self, action: Callable[[], Result]) -> Result:
+        """Return what the action returns.
+
+        The action may run twice though it took effect the first time: it must be one that can.
+
+        Raises:
+            ServerUnavailableError: the server was away for longer than `seconds`, or refuses for good.
+        """
+        deadline = self.clock() + self.seconds
+        attempt = 0
+        while True:
+            try:
+                result = action()
+            except UNAVAILABLE as error:
+                attempt += 1
+                reason = explain(error, self.url, self.setting)
+                if not self._away:
+                    self._away = True
+                    logger.warning("%s; trying again for %g s", reason, self.seconds)
+                wait = backoff(attempt)
+                if isinstance(error, redis.AuthenticationError) or self.stopped.is_set() or self.clock() + wait > deadline:
+                    raise ServerUnavailableError(reason) from error
+                self.stopped.wait(wait)
+            else:
+                if self._away:
+                    self._away = False
+                    logger.info("%s answers again", self.setting)
+                return result
+
+

@@ -1,0 +1,70 @@
+"""How many entries of a subscription may be in Celery at once.
+
+Few, so that a task waits only a fraction of its lease before it runs and a lost queue loses little
+time; but enough to keep every worker busy. By Little's law the entries in a system are its rate times
+the time each spends there, so the window is `rate x (service time + the wait we allow)`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+WAIT_SHARE = 1 / 6  # of the lease: half of the third that a task may wait, which leaves room for a second bridge
+SMOOTHING = 0.3  # weight of the newest measurement
+LEAST_INTERVAL = 0.1  # seconds between two measurements
+
+
+@dataclass(slots=True)
+class Window:
+    """The adaptive window of one subscription.
+
+    Attributes:
+        least: entries that may always be out.
+        most: entries that may ever be out.
+        wait: seconds that a task may wait in the queue.
+    """
+
+    least: int
+    most: int
+    wait: float
+    size: float = 0.0
+    _rate: float | None = None
+    _service: float = 0.0
+    _last: tuple[float, int, int, int] | None = None
+
+    def __post_init__(self) -> None:
+        """Begin with the least."""
+        self.size = float(self.least)
+
+    @classmethod
+    def of(cls, least: int, most: int, lease: float) -> Window:
+        """Make a window from the bridge's limits and the lease in seconds."""
+        return cls(least, most, lease * WAIT_SHARE)
+
+    @property
+    def rate(self) -> float:
+        """Entries settled per second, as measured; 0 before the first measurement."""
+        return self._rate or 0.0
+
+    def measured(self, now: float, finished: int, group_settled: int, group_busy_ms: int) -> None:
+        """Take a measurement.
+
+        Args:
+            now: monotonic seconds.
+            finished: entries of this bridge that were ever finished (a running total).
+            group_settled: entries that the whole group ever settled.
+            group_busy_ms: milliseconds that the whole group's handlers ever ran.
+        """
+        if self._last is None:
+            self._last = (now, finished, group_settled, group_busy_ms)
+            return
+        then, before, settled, busy = self._last
+        if now - then < LEAST_INTERVAL or (finished == before and now - then < self.wait):
+            return
+        rate = (finished - before) / (now - then)
+        self._rate = rate if self._rate is None else self._rate + SMOOTHING * (rate - self._rate)
+        if group_settled > settled:
+            service = (group_busy_ms - busy) / 1000 / (group_settled - settled)
+            self._service += (SMOOTHING if self._service else 1.0) * (service - self._service)
+        self._last = (now, finished, group_settled, group_busy_ms)
+        self.size = min(float(self.most), max(float(self.least), self._rate * (self._service + self.wait)))
