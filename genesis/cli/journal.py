@@ -1,0 +1,32 @@
+"""Read back from the ledger what happened: every event of a type, with the time at which it was published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+import redis
+
+from genesis.errors import PermanentError
+from genesis.events import Event, Keys, decode
+
+EventT = TypeVar("EventT", bound=Event)
+PAGE = 500
+
+
+def events(client: redis.Redis, keys: Keys, kind: type[EventT]) -> Iterator[tuple[float, EventT]]:
+    """Yield every event of a type that its stream still holds, oldest first; entries that are no events are left out.
+
+    Yields:
+        The server's time of publication in seconds since 1970, and the event.
+    """
+    after = "-"
+    while page := client.xrange(keys.stream_of(kind), min=after, count=PAGE):
+        for entry, raw in page:
+            try:
+                event = decode({name.decode(): value.decode() for name, value in raw.items()})
+            except (PermanentError, UnicodeDecodeError):
+                continue
+            if isinstance(event, kind):
+                yield int(entry.split(b"-")[0]) / 1000, event
+        after = f"({page[-1][0].decode()}"

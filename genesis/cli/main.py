@@ -1,0 +1,86 @@
+"""The group of all subcommands, and the one place where an error becomes a line and an exit code.
+
+Subcommands are imported when they are run, so that `genesis --help` is there at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+import genesis
+from genesis.errors import GenesisError, UsageError
+
+# name: module, one line of help
+COMMANDS = {
+    "run": ("genesis.cli.run", "Play a clip through the whole event pipeline and report."),
+    "up": ("genesis.cli.up", "Run everything on this machine until Ctrl-C."),
+    "init": ("genesis.cli.init", "Create the streams and groups."),
+    "status": ("genesis.cli.status", "Show streams, groups, cameras and the frame cache."),
+    "compare": ("genesis.cli.compare", "Show where sync and event mode disagree."),
+    "config": ("genesis.cli.config", "Check and show the settings."),
+}
+
+
+class Commands(click.Group):
+    """Subcommands by name, imported when they are needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the help text."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a subcommand."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of subcommands without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the subcommand; an unknown one is answered with the known ones."""
+        if args and args[0] not in COMMANDS:
+            ctx.fail(f"no command {args[0]!r} (commands: {', '.join(COMMANDS)})")
+        return super().resolve_command(ctx, args)
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command; our own errors are one line, with exit code 2 for a wrong use and 1 for all else."""
+        try:
+            return super().main(*args, **kwargs)
+        except UsageError as error:
+            click.echo(f"genesis: {error}", err=True)
+            sys.exit(2)
+        except GenesisError as error:
+            click.echo(f"genesis: {error}", err=True)
+            sys.exit(1)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--config", type=click.Path(dir_okay=False), help="Settings file (default: configs/settings.yaml).")
+@click.version_option(genesis.__version__, prog_name="genesis")
+def main(config: str | None) -> None:
+    """Cameras in, knowledge out: who was where, when, with no event lost.
+
+    The parts can also be run one by one, on one machine or many:
+
+    \b
+      python -m genesis.capture --source rtsp://...   cameras to events
+      python -m genesis.bridge                        events to Celery tasks
+      celery -A genesis worker -Q detection           tasks to more events
+      celery -A genesis flower                        watch the workers
+    """
+    if config:
+        from genesis.settings import CONFIG_VARIABLE  # noqa: PLC0415 - --help stays quick
+
+        os.environ[CONFIG_VARIABLE] = config

@@ -1,0 +1,175 @@
+"""`genesis up`: everything on this machine, in the foreground, until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from genesis.embedded.stack import Servers, Stack
+    from genesis.settings import Settings
+
+DRAIN_SECONDS = 60.0  # how long a stopping installation lets its workers finish what is published
+
+
+@click.command("up")
+@click.option("--source", "sources", multiple=True, metavar="S", help="A source as for `python -m genesis.capture`; repeatable. Default: the cameras of the settings.")
+@click.option("--camera", "names", multiple=True, metavar="NAME", help="Name of the source in the same place; repeatable.")
+@click.option("--fps", type=click.FloatRange(min=0), help="Frames per second to take (0: as fast as the pipeline takes them).")
+@click.option("--loop/--once", default=True, show_default=True, help="Play a recording again and again, or once.")
+@click.option("--redis-url", metavar="URL", help="Use this Redis instead of starting two (it serves as ledger, cache and broker).")
+@click.option("--cache-url", metavar="URL", help="With --redis-url: another Redis for frames and queues.")
+@click.option("--detectors", type=click.IntRange(min=1), help="Worker children for detection (default: one a core, at most 4).")
+@click.option("--flower", is_flag=True, help="Run Flower too, on http://127.0.0.1:5555.")
+@click.option("--log-level", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"]), help="Of the workers (default: log.level).")
+def command(  # noqa: PLR0913 - click passes every option by name
+    sources: tuple[str, ...],
+    names: tuple[str, ...],
+    fps: float | None,
+    loop: bool,  # noqa: FBT001
+    redis_url: str | None,
+    cache_url: str | None,
+    detectors: int | None,
+    flower: bool,  # noqa: FBT001
+    log_level: str | None,
+) -> None:
+    """Run Redis, bridge, workers and capture on this machine until Ctrl-C.
+
+    What dies is started again. Ctrl-C stops capture first, lets the workers finish what is published,
+    then stops the rest; a second Ctrl-C does not wait for the workers. Nothing is lost either way:
+    started again, it goes on where it was.
+    """
+    from genesis.embedded.stack import Servers, Stack, default_detectors  # noqa: PLC0415 - --help stays quick
+    from genesis.errors import UsageError  # noqa: PLC0415
+    from genesis.settings import current  # noqa: PLC0415
+    from genesis.subscriptions import load_subscriptions  # noqa: PLC0415
+
+    settings = current()
+    if cache_url and not redis_url:
+        msg = "--cache-url needs --redis-url"
+        raise UsageError(msg)
+    if not sources and not settings.cameras:
+        msg = "no camera: give --source (try `--source sample`), or list cameras in configs/settings.yaml"
+        raise UsageError(msg)
+    check_sources(sources, names, settings)
+    servers = Servers.existing(redis_url, cache_url) if redis_url else Servers.embedded(settings.data_dir.resolve() / "redis")
+    try:
+        settings = use(servers, settings)
+        stack = Stack(
+            settings, load_subscriptions(settings.handlers), servers.env, sys.stdout,
+            detectors or default_detectors(), log_level or settings.log.level, flower=flower,
+        )  # fmt: skip
+        _run(stack, servers, capture_arguments(sources, names, fps, loop=loop), keep=loop)
+    finally:
+        servers.stop()
+
+
+def check_sources(sources: tuple[str, ...], names: tuple[str, ...], settings: Settings) -> None:
+    """Refuse sources that can't work before anything is started.
+
+    Raises:
+        UsageError: more names than sources, or a recording that can't be played.
+    """
+    from genesis.capture.sources import open_source  # noqa: PLC0415
+    from genesis.errors import UsageError  # noqa: PLC0415
+
+    if len(names) > len(sources):
+        msg = f"{len(names)} --camera for {len(sources)} --source: give each source at most one name"
+        raise UsageError(msg)
+    for source in sources or [camera.source for camera in settings.cameras]:
+        opened = open_source(source, settings)
+        if not opened.live:
+            opened.close()
+
+
+def use(servers: Servers, settings: Settings) -> Settings:
+    """Lead this process to the servers, as its children are; return the settings that are then in force."""
+    from genesis import settings as settings_module  # noqa: PLC0415
+
+    del settings
+    os.environ.update(servers.env)
+    settings_module.current.cache_clear()
+    return settings_module.current()
+
+
+def capture_arguments(sources: tuple[str, ...], names: tuple[str, ...], fps: float | None, *, loop: bool) -> list[str]:
+    """Return the command line of a capture process."""
+    arguments = [part for source in sources for part in ("--source", source)]
+    arguments += [part for name in names for part in ("--camera", name)]
+    if fps is not None:
+        arguments += ["--fps", str(fps)]
+    return [*arguments, "--loop" if loop else "--once"]
+
+
+class Interrupts:
+    """Counts Ctrl-C and SIGTERM instead of dying of them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._note)
+
+    def _note(self, *_: Any) -> None:
+        self.count += 1
+
+
+def _run(stack: Stack, servers: Servers, arguments: list[str], *, keep: bool) -> None:
+    from genesis.errors import GenesisError  # noqa: PLC0415
+    from genesis.masking import mask  # noqa: PLC0415
+
+    supervisor, interrupts = stack.supervisor, Interrupts()
+    for server in servers.started:
+        supervisor.say(f"redis-server {server.version}: {server.url()}")
+    supervisor.say(f"detection: {stack.detectors} children; stop with Ctrl-C")
+    try:
+        stack.start()
+        stack.capture(arguments, keep=keep)
+        supervisor.say(mask(f"capture {' '.join(arguments)}"))
+        told = False
+        while not interrupts.count:
+            supervisor.poll(0.5)
+            if dead := servers.dead():
+                supervisor.say(f"{dead.role} Redis has ended (see {dead.log}): starting it again")
+                dead.start()
+            if not told and not supervisor.running("capture"):
+                told = True
+                supervisor.say(f"capture is done (exit code {supervisor.code('capture')}); the rest runs on until Ctrl-C")
+        stack.stop_captures()
+        drain(stack, interrupts)
+    except GenesisError as error:
+        supervisor.say(str(error))
+        raise
+    finally:
+        stack.stop()
+        supervisor.say("stopped")
+
+
+def drain(stack: Stack, interrupts: Interrupts) -> None:
+    """Let the workers finish what is published, for a bounded time."""
+    import time  # noqa: PLC0415
+
+    from genesis.cli.status import looker  # noqa: PLC0415
+    from genesis.errors import GenesisError  # noqa: PLC0415
+
+    look, supervisor = looker(), stack.supervisor
+    begun, so_far, told = time.monotonic(), interrupts.count, 0.0
+    while True:
+        try:
+            backlog = look().backlog
+        except GenesisError as error:
+            supervisor.say(f"not waiting for the workers: {error}")
+            return
+        if not backlog:
+            supervisor.say("all that was published is done")
+            return
+        if interrupts.count > so_far or time.monotonic() - begun > DRAIN_SECONDS:
+            supervisor.say(f"{backlog} deliveries are left for the next start")
+            return
+        if time.monotonic() - told > 2:  # noqa: PLR2004
+            told = time.monotonic()
+            supervisor.say(f"finishing {backlog} deliveries (Ctrl-C again to leave them for the next start)")
+        supervisor.poll(0.2)

@@ -1,0 +1,153 @@
+"""All of Genesis on one machine: two Redis servers, a bridge, workers and captures."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from genesis.connections import connect
+from genesis.embedded.redis import RedisServer
+from genesis.embedded.supervisor import Program, Supervisor
+from genesis.settings import Settings
+from genesis.subscriptions import Registry
+
+DETECTION = "detection"
+MOST_DETECTORS = 4  # children that are started without being asked for: each holds a model
+WORKERS = ("worker-detection", "worker-others")
+
+
+@dataclass
+class Servers:
+    """The two Redis servers: our own, or ones that are there.
+
+    Attributes:
+        env: the variables that lead every program of ours to them.
+    """
+
+    env: dict[str, str] = field(default_factory=dict)
+    started: list[RedisServer] = field(default_factory=list)
+
+    @classmethod
+    def embedded(cls, folder: Path) -> Servers:
+        """Start both below a folder.
+
+        Raises:
+            UsageError: there is no redis-server, or one serves this folder already.
+        """
+        servers = cls()
+        try:
+            ledger = RedisServer("ledger", folder / "ledger").start()
+            servers.started.append(ledger)
+            cache = RedisServer("cache", folder / "cache").start()
+            servers.started.append(cache)
+        except BaseException:
+            servers.stop()
+            raise
+        servers.env = {
+            "GENESIS_REDIS__URL": ledger.url(),
+            "GENESIS_FRAME_CACHE__URL": cache.url(),
+            "GENESIS_CELERY__BROKER_URL": cache.broker_url(),
+        }
+        return servers
+
+    @classmethod
+    def existing(cls, url: str, cache_url: str | None = None) -> Servers:
+        """Use servers that are there; one may serve both roles."""
+        cache = cache_url or url
+        broker = f"redis+socket://{cache.removeprefix('unix://')}" if cache.startswith("unix://") else cache
+        return cls(env={"GENESIS_REDIS__URL": url, "GENESIS_FRAME_CACHE__URL": cache, "GENESIS_CELERY__BROKER_URL": broker})
+
+    def dead(self) -> RedisServer | None:
+        """Return a server of ours that has ended."""
+        return next((server for server in self.started if not server.running), None)
+
+    def stop(self) -> None:
+        """Stop those that were started, the ledger last."""
+        for server in reversed(self.started):
+            server.stop()
+
+
+@dataclass
+class Stack:
+    """The programs of an installation.
+
+    Attributes:
+        settings: in force (with the servers' URLs).
+        registry: the subscriptions.
+        env: variables for every program.
+        output: where their lines go.
+        detectors: worker children for detection.
+        log_level: of the workers.
+    """
+
+    settings: Settings
+    registry: Registry
+    env: dict[str, str]
+    output: IO[str]
+    detectors: int
+    log_level: str = "INFO"
+    flower: bool = False
+
+    def __post_init__(self) -> None:
+        """Prepare the supervisor."""
+        warnings = "ignore:You're running the worker with superuser"  # a container's root, most often
+        self.supervisor = Supervisor(self.output, {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": warnings, **self.env})
+        self.captures: list[str] = []
+
+    def start(self) -> None:
+        """Start bridge and workers."""
+        python = sys.executable
+        worker = [python, "-m", "celery", "-q", "-A", "genesis", "worker", "-l", self.log_level, "--without-gossip", "--without-mingle"]
+        events = ["-E"] if self.flower else []
+        others = ",".join(name for name in self.registry.queues if name != DETECTION)
+        grace = self.settings.celery.shutdown_seconds + 5
+        self.supervisor.start(Program("bridge", [python, "-m", "genesis.bridge"]))
+        self.supervisor.start(
+            Program(WORKERS[0], [*worker, "-Q", DETECTION, "-c", str(self.detectors), "-n", "detection@%h", *events], grace=grace)
+        )
+        self.supervisor.start(Program(WORKERS[1], [*worker, "-Q", others, "-c", "1", "-n", "others@%h", *events], grace=grace))
+        if self.flower:
+            argv = [python, "-m", "celery", "-q", "-A", "genesis", "flower", "--address=127.0.0.1", "--max_tasks=5000"]
+            self.supervisor.start(Program("flower", argv, grace=5))
+
+    def capture(self, arguments: Sequence[str], *, keep: bool) -> None:
+        """Start a capture process."""
+        name = f"capture-{len(self.captures) + 1}" if self.captures else "capture"
+        argv = [sys.executable, "-m", "genesis.capture", "--mode", "event", *arguments]
+        self.supervisor.start(Program(name, argv, keep=keep))
+        self.captures.append(name)
+
+    def workers_ready(self) -> bool:
+        """Tell whether both workers answer; their models are loaded then."""
+        from genesis.celery import app  # noqa: PLC0415 - reads the settings
+
+        return len(app.control.ping(timeout=0.5)) >= len(WORKERS)
+
+    def stop_captures(self) -> None:
+        """Stop publishing."""
+        self.supervisor.stop(self.captures)
+
+    def stop(self) -> None:
+        """Stop in the order of the way of an event: captures, bridge, workers."""
+        self.supervisor.stop(self.captures)
+        self.supervisor.stop(["bridge"])
+        self.supervisor.stop()
+
+
+def default_detectors() -> int:
+    """Return how many detection children this machine is given: one a core, but no more than four."""
+    return max(1, min(len(os.sched_getaffinity(0)), MOST_DETECTORS))
+
+
+def erase_prefix(url: str, prefix: str) -> int:
+    """Remove every key of a prefix from a server; return how many there were."""
+    client = connect(url)
+    count = 0
+    for key in client.scan_iter(match=f"{prefix}:*", count=500):
+        count += int(client.unlink(key))
+    client.close()
+    return count

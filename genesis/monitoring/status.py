@@ -1,0 +1,155 @@
+"""The figures of `genesis status`: every stream, group and camera, read from the ledger."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import msgspec
+import redis
+
+from genesis.bus.backpressure import group_backlogs
+from genesis.cache import FrameCache
+from genesis.errors import GenesisError
+from genesis.events import STREAMS, Keys
+from genesis.settings import Settings
+from genesis.subscriptions import Registry
+
+COUNTED = ("settled", "retried", "buried", "stale", "filtered", "lost")
+
+
+class GroupStatus(msgspec.Struct, frozen=True):
+    """One group of one stream; ages in seconds, None where nothing is pending."""
+
+    group: str
+    queue: str
+    exists: bool
+    pending: int
+    lag: int
+    oldest_pending: float | None
+    totals: dict[str, int]
+
+
+class StreamStatus(msgspec.Struct, frozen=True):
+    """One stream: its entries, its dead letters and its groups."""
+
+    stream: str
+    exists: bool
+    length: int
+    dead_letters: int
+    groups: tuple[GroupStatus, ...]
+
+
+class CameraStatus(msgspec.Struct, frozen=True):
+    """What is known of a camera; `age` is the seconds since it was last heard of."""
+
+    camera: str
+    state: str
+    session: str
+    frames: int
+    fps: float | None
+    newest_frame: str
+    age: float
+    dropped: dict[str, int]
+
+
+class CacheStatus(msgspec.Struct, frozen=True):
+    """The frame cache in bytes; `error` says why it can't be read."""
+
+    bytes: int
+    limit: int
+    frames: int
+    references: int
+    error: str = ""
+
+
+class Status(msgspec.Struct, frozen=True):
+    """All of it, at one moment."""
+
+    prefix: str
+    streams: tuple[StreamStatus, ...]
+    cameras: tuple[CameraStatus, ...]
+    cache: CacheStatus
+
+    @property
+    def backlog(self) -> int:
+        """Unsettled entries of all groups together."""
+        return sum(group.pending + group.lag for stream in self.streams for group in stream.groups)
+
+
+def status(client: redis.Redis, cache: FrameCache, settings: Settings, registry: Registry, now: float | None = None) -> Status:
+    """Read the figures.
+
+    Args:
+        client: a connection to the ledger.
+        cache: the frame cache; when its server is away the rest is told all the same.
+        settings: of this installation.
+        registry: the subscriptions.
+        now: seconds since 1970; None asks the clock.
+
+    Raises:
+        redis.RedisError: the ledger is away.
+    """
+    keys = Keys(settings.redis.prefix)
+    moment = time.time() if now is None else now
+    counts = {key.decode(): int(value) for key, value in client.hgetall(keys.counts).items()}
+    streams = tuple(_stream(client, keys, short, registry, counts, moment) for short in STREAMS)
+    names = sorted(name.decode() for name in client.smembers(keys.cameras))
+    cameras = tuple(_camera(client, keys, name, counts, moment) for name in names)
+    return Status(settings.redis.prefix, streams, cameras, _cache(client, cache, keys, settings))
+
+
+def _stream(client: redis.Redis, keys: Keys, short: str, registry: Registry, counts: dict[str, int], now: float) -> StreamStatus:
+    stream = keys.stream(short)
+    measured = {backlog.group: backlog for backlog in group_backlogs(client, stream)}
+    queues = {row.group: row.queue for row in registry if row.event.STREAM == short}
+    groups = []
+    for group in [*queues, *(name for name in measured if name not in queues)]:
+        known = measured.get(group)
+        groups.append(
+            GroupStatus(
+                group=group,
+                queue=queues.get(group, ""),
+                exists=known is not None,
+                pending=known.pending if known else 0,
+                lag=known.lag if known else 0,
+                oldest_pending=_oldest(client, stream, group, now) if known and known.pending else None,
+                totals={name: counts.get(f"{stream}|{group}|{name}", 0) for name in COUNTED},
+            )
+        )
+    return StreamStatus(
+        stream=stream,
+        exists=bool(client.exists(stream)),
+        length=int(client.xlen(stream)),
+        dead_letters=int(client.xlen(keys.dead_letters(stream))),
+        groups=tuple(groups),
+    )
+
+
+def _oldest(client: redis.Redis, stream: str, group: str, now: float) -> float | None:
+    oldest = client.xpending(stream, group)["min"]
+    return max(0.0, now - int(oldest.split(b"-")[0]) / 1000) if oldest else None
+
+
+def _camera(client: redis.Redis, keys: Keys, name: str, counts: dict[str, int], now: float) -> CameraStatus:
+    known = {key.decode(): value.decode() for key, value in client.hgetall(keys.camera(name)).items()}
+    start = f"dropped|{name}|"
+    return CameraStatus(
+        camera=name,
+        state=known.get("state", "unknown"),
+        session=known.get("session", ""),
+        frames=int(known.get("number", -1)) + 1,
+        fps=float(known["fps"]) if "fps" in known else None,
+        newest_frame=known.get("frame_key", ""),
+        age=max(0.0, now - int(known.get("updated", now))),
+        dropped={key.removeprefix(start): value for key, value in counts.items() if key.startswith(start)},
+    )
+
+
+def _cache(client: redis.Redis, cache: FrameCache, keys: Keys, settings: Settings) -> CacheStatus:
+    references = int(client.hlen(keys.references))
+    try:
+        return CacheStatus(cache.get_cache_size(), cache.limit, cache.count(), references)
+    except GenesisError as error:
+        limit = int(settings.frame_cache.max_size_mb * 1_000_000)
+        return CacheStatus(0, limit, 0, references, str(error))
