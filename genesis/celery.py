@@ -6,11 +6,14 @@ Its configuration is `celeryconfig.py`; its tasks are the subscriptions.
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
+import signal
 import sys
 from typing import Any, NoReturn
 
 from celery import Celery, signals
+from celery.worker.control import inspect_command
 
 from genesis.bus.delivery import task_for
 from genesis.errors import GenesisError, UsageError
@@ -39,8 +42,13 @@ def make_app() -> Celery:
     return application
 
 
+def _say(error: GenesisError) -> None:
+    # Not sys.stderr: Celery turns that into log lines.
+    print(f"genesis: {error}", file=sys.__stderr__, flush=True)  # noqa: T201
+
+
 def _end(error: GenesisError) -> NoReturn:
-    sys.stderr.write(f"genesis: {error}\n")
+    _say(error)
     raise SystemExit(2)
 
 
@@ -52,42 +60,73 @@ except UsageError as mistake:
 
 @signals.celeryd_init.connect
 def _check_queues(options: dict[str, Any] | None = None, **_: Any) -> None:
-    """Refuse a queue that no subscription uses, before the worker starts."""
+    """Refuse a queue that no subscription uses, before the worker starts; note the others for its children."""
+    global _consumed, _parent  # noqa: PLW0603 - the children are forked from here
     known = load_subscriptions().queues
     asked = (options or {}).get("queues") or ()
     names = asked.split(",") if isinstance(asked, str) else list(asked)
     unknown = [name for name in names if name not in known]
     if unknown:
         _end(UsageError(f"unknown queue {', '.join(map(repr, unknown))} (queues: {', '.join(known)})"))
+    _consumed, _parent = tuple(names) or known, os.getpid()
 
 
 @signals.after_setup_logger.connect
 @signals.after_setup_task_logger.connect
-def _mask_logs(logger: logging.Logger | None = None, **_: Any) -> None:
-    for handler in (logger or logging.getLogger()).handlers:
+def _tidy_logs(logger: logging.Logger | None = None, **_: Any) -> None:
+    """Mask passwords, and leave out Celery's two lines per task unless somebody debugs."""
+    target = logger or logging.getLogger()
+    for handler in target.handlers:
         handler.addFilter(MaskingFilter())
-
-
-@signals.celeryd_after_setup.connect
-def _note_queues(instance: Any = None, **_: Any) -> None:
-    global _consumed  # noqa: PLW0603 - the children are forked from here
-    _consumed = tuple(instance.app.amqp.queues.consume_from)
+    if target.level > logging.DEBUG:
+        for name in ("celery.worker.strategy", "celery.app.trace"):
+            logging.getLogger(name).setLevel(logging.WARNING)
 
 
 _consumed: tuple[str, ...] = ()
+_parent = 0
+_unusable = multiprocessing.Value("i", 0)
+_ready = multiprocessing.Value("i", 0)  # shared with the children that are forked
 
 
 @signals.worker_process_init.connect
 def _preload(**_: Any) -> None:
     """Load the models of this child's queues before its first event."""
-    preload(load_subscriptions(), _consumed)
+    try:
+        preload(load_subscriptions(), _consumed)
+    except UsageError as error:
+        # Every event would fail the same way and be buried: better no worker than that one.
+        with _unusable.get_lock():
+            first, _unusable.value = not _unusable.value, 1
+        if os.getpid() == _parent:  # the solo pool
+            _end(error)
+        if first:
+            _say(error)
+        os.kill(_parent, signal.SIGTERM)
+        return
+    with _ready.get_lock():
+        _ready.value += 1
+
+
+@signals.worker_shutdown.connect
+def _exit_code(**_: Any) -> None:
+    if _unusable.value:
+        raise SystemExit(2)
+
+
+@inspect_command()
+def ready(state: Any) -> dict[str, int]:
+    """Tell how many children have loaded their models, and how many there are: `celery -A genesis inspect ready`."""
+    return {"ready": _ready.value, "children": state.consumer.pool.num_processes}
 
 
 def preload(registry: Registry, queues: tuple[str, ...]) -> None:
     """Call the `preload` of every subscription whose queue is served here, and say what was loaded.
 
-    A model that can't be loaded now is tried again by the first event, whose failure is then retried
-    and buried as any other.
+    What fails for a passing reason is tried again by the first event, whose failure is retried as any other.
+
+    Raises:
+        UsageError: settings or weights that can't work.
     """
     from genesis.bus.process import this_process  # noqa: PLC0415 - connections belong to the child
 
@@ -96,5 +135,7 @@ def preload(registry: Registry, queues: tuple[str, ...]) -> None:
             continue
         try:
             logger.info("worker child %d, queue %s: loaded %s", os.getpid(), row.queue, row.preload(this_process().context))
+        except UsageError:
+            raise
         except GenesisError as error:
             logger.error("worker child %d, queue %s: %s", os.getpid(), row.queue, error)  # noqa: TRY400 - one line

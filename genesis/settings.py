@@ -56,7 +56,9 @@ class Backpressure(Section):
 
     enabled: bool = Field(default=True, description="Refuse to publish to a stream whose slowest group does not keep up.")
     max_pending: int = Field(
-        default=1000, ge=1, description="Unsettled entries (pending + lag of the slowest group) at which `publish` raises BackpressureError."
+        default=1000,
+        ge=1,
+        description="Unsettled entries (pending + lag of the slowest group) at which `publish` raises BackpressureError.",
     )
     block_threshold: int = Field(default=800, ge=1, description="Unsettled entries at which a warning is logged and counted.")
 
@@ -71,7 +73,9 @@ class Backpressure(Section):
 class EventDriven(Section):
     """Which of the modes runs: sync (no Redis), event, or both."""
 
-    enabled: bool = Field(default=False, description="false: capture runs the handlers itself, frame by frame. true: capture publishes events.")
+    enabled: bool = Field(
+        default=False, description="false: capture runs the handlers itself, frame by frame. true: capture publishes events."
+    )
     dual: bool = Field(default=False, description="Run the sync pipeline and publish too, for `genesis compare`. Wins over `enabled`.")
     backpressure: Backpressure = Field(default_factory=Backpressure, description="Limits on unsettled work.")
 
@@ -102,7 +106,9 @@ class FrameCacheSettings(Section):
 
     url: RedisUrl = Field(default="redis://127.0.0.1:6380/0", description="The volatile server (no append-only file).")
     ttl_seconds: Seconds = Field(default=60.0, description="A frame that nobody asked for disappears after this time.")
-    max_size_mb: float = Field(default=500.0, gt=0, description="Stored frames take at most this much (1 MB = 1,000,000 bytes); beyond it is backpressure.")
+    max_size_mb: float = Field(
+        default=500.0, gt=0, description="Stored frames take at most this much (1 MB = 1,000,000 bytes); beyond it is backpressure."
+    )
     codec: Literal["i420", "bgr", "jpeg"] = Field(
         default="i420", description="i420: the cameras' own 4:2:0 with LZ4. bgr: bit-exact with LZ4. jpeg: smallest, slowest to read."
     )
@@ -128,10 +134,14 @@ class Delivery(Section):
     retry_delays: tuple[Annotated[float, Field(ge=0, le=86_400)], ...] = Field(
         default=(1.0, 5.0, 15.0), min_length=1, description="Seconds before each retry; the last one serves for the rest."
     )
-    backpressure_delay: Seconds = Field(default=1.0, description="Seconds before a task that met backpressure runs again (no attempt is used up).")
+    backpressure_delay: Seconds = Field(
+        default=1.0, description="Seconds before a task that met backpressure runs again (no attempt is used up)."
+    )
     lease_seconds: Seconds = Field(default=30.0, description="An entry that nobody has touched for this long is given to another worker.")
     max_deliveries: int = Field(default=5, ge=1, description="An entry delivered more often than this is buried as poison.")
-    max_event_bytes: int = Field(default=1_000_000, ge=1_000, description="Largest entry that is dispatched; a larger one is buried as oversized.")
+    max_event_bytes: int = Field(
+        default=1_000_000, ge=1_000, description="Largest entry that is dispatched; a larger one is buried as oversized."
+    )
 
 
 class Bridge(Section):
@@ -156,18 +166,27 @@ class Camera(Section):
     name: CameraName = Field(description="Name used in events, logs and metrics.")
     source: str = Field(min_length=1, description="`0`, `rtsp://...`, `http://...`, a video file, a folder of images, or `sample`.")
     fps: float | None = Field(
-        default=None, ge=0, le=1000, description="Frames per second to take; 0: as fast as the pipeline takes them; empty: the source's own."
+        default=None,
+        ge=0,
+        le=1000,
+        description="Frames per second to take; 0: as fast as the pipeline takes them; empty: the source's own.",
     )
 
 
 class Capture(Section):
     """Reading the cameras."""
 
-    stall_seconds: Seconds = Field(default=10.0, description="A live source without a frame for this long counts as lost and is opened again.")
+    stall_seconds: Seconds = Field(
+        default=10.0, description="A live source without a frame for this long counts as lost and is opened again."
+    )
     open_seconds: Seconds = Field(default=10.0, description="How long opening a live source may take.")
-    reconnect_min_seconds: Seconds = Field(default=1.0, description="First wait before a lost source is opened again; doubled each time, with jitter.")
+    reconnect_min_seconds: Seconds = Field(
+        default=1.0, description="First wait before a lost source is opened again; doubled each time, with jitter."
+    )
     reconnect_max_seconds: Seconds = Field(default=30.0, description="Longest wait before a lost source is opened again.")
-    max_age_seconds: Seconds = Field(default=10.0, description="A live camera's frame older than this is settled as stale instead of processed.")
+    max_age_seconds: Seconds = Field(
+        default=10.0, description="A live camera's frame older than this is settled as stale instead of processed."
+    )
     rtsp_transport: Literal["tcp", "udp"] = Field(default="tcp", description="How RTSP carries the video.")
 
 
@@ -175,14 +194,19 @@ class Detection(Section):
     """Finding persons in frames."""
 
     detector: Literal["auto", "yolo", "hog"] = Field(
-        default="auto", description="yolo needs weights; hog comes with OpenCV and is weak; auto: yolo if its weights are there or may be fetched, else hog."
+        default="auto",
+        description="yolo needs weights; hog is built in, and weak; auto: yolo if its weights are there or can be fetched, else hog.",
     )
     weights: str = Field(
-        default="yolo11n.pt", min_length=1, description="A .pt or .onnx file, an OpenVINO folder, a TensorRT engine, or a name that ultralytics knows."
+        default="yolo11n.pt",
+        min_length=1,
+        description="A .pt or .onnx file, an OpenVINO folder, a TensorRT engine, or a name that ultralytics knows.",
     )
     offline: bool = Field(default=False, description="Never download weights.")
     confidence: Annotated[float, Field(ge=0, le=1)] = Field(default=0.35, description="Persons below this confidence are not reported.")
-    iou: Annotated[float, Field(gt=0, le=1)] = Field(default=0.7, description="Boxes that overlap more than this are one person (non-maximum suppression).")
+    iou: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.7, description="Boxes that overlap more than this are one person (non-maximum suppression)."
+    )
     min_height: float = Field(default=0.0, ge=0, description="Persons less tall than this many pixels are not reported.")
     image_size: int = Field(default=640, ge=32, le=4096, multiple_of=32, description="Longer side of the network's input in pixels.")
     device: str = Field(default="auto", min_length=1, description="auto, cpu, cuda, cuda:0, mps ...")
@@ -199,7 +223,12 @@ class Settings(BaseSettings):
     """All settings of an installation."""
 
     model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, case_sensitive=False, nested_model_default_partial_update=True
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        case_sensitive=False,
+        nested_model_default_partial_update=True,
     )
 
     event_driven: EventDriven = Field(default_factory=EventDriven, description="Sync, event or dual mode.")
@@ -277,7 +306,10 @@ def described(section: type[BaseModel] = Settings, prefix: str = "") -> list[tup
         default = field.get_default(call_default_factory=True)
         rows.append((key, _type_name(inner), default, field.description or ""))
         if name == "cameras":
-            rows.extend((f"cameras[].{n}", _type_name(f.annotation), "required" if f.is_required() else f.default, f.description or "") for n, f in Camera.model_fields.items())
+            rows.extend(
+                (f"cameras[].{n}", _type_name(f.annotation), "required" if f.is_required() else f.default, f.description or "")
+                for n, f in Camera.model_fields.items()
+            )
     return rows
 
 

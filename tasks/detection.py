@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from genesis import subscribe
 from genesis.context import Context
 from genesis.events import Box, FrameCaptured, Person, PersonDetected
-from genesis.settings import Detection
+from genesis.settings import Settings
 
 if TYPE_CHECKING:
     from genesis.vision.detectors.base import Detector
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 
 
 @lru_cache(maxsize=1)
-def detector_for(settings: Detection) -> Detector:
+def detector_for(settings: Settings) -> Detector:
     """Return this process's detector, loaded on first use."""
     from genesis.vision.detectors import load_detector  # noqa: PLC0415 - heavy: only where frames are looked at
 
-    return load_detector(settings)
+    return load_detector(settings.detection, data_dir=settings.data_dir)
 
 
 def load_model(context: Context) -> str:
     """Load the detector before the first frame; return its name."""
-    return detector_for(context.settings.detection).name
+    return detector_for(context.settings).name
 
 
 @subscribe(FrameCaptured, group="detection-workers", queue="detection", preload=load_model)
 def detect_persons(event: FrameCaptured, context: Context) -> list[PersonDetected]:
     """Find the persons in a frame; a frame without any gives an event too, since that is knowledge."""
-    detector = detector_for(context.settings.detection)
+    detector = detector_for(context.settings)
     (found,) = detector.detect([context.frames.get(event.frame_key)])
     return [
         PersonDetected(

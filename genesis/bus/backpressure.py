@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import redis
 
@@ -64,7 +65,7 @@ def _count_after(client: redis.Redis, stream: str, delivered: bytes | str, limit
     page = 1000 if limit is None else min(1000, limit)
     count, after = 0, _text(delivered)
     while limit is None or count < limit:
-        entries = client.xrange(stream, min=f"({after}", count=page)
+        entries: Any = client.xrange(stream, min=f"({after}", count=page)
         count += len(entries)
         if len(entries) < page:
             break

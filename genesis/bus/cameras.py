@@ -29,12 +29,20 @@ class LedgerCameras:
 
     def seen(self, event: FrameCaptured) -> None:
         """Note a frame."""
-        args = [event.session, event.number, event.time.timestamp(), event.frame_key, event.width, event.height]
-        self._release(key.decode() for key in self._camera(keys=self._keys(event.camera), args=[event.camera, *args]))
+        args: list[str | float] = [
+            event.camera,
+            event.session,
+            event.number,
+            event.time.timestamp(),
+            event.frame_key,
+            event.width,
+            event.height,
+        ]
+        self._release(key.decode() for key in self._camera(keys=self._keys(event.camera), args=args))
 
     def changed(self, event: SessionEvent) -> None:
         """Note a change of a camera's session."""
-        args = [event.camera, event.session, _STATES[event.kind], event.time.timestamp()]
+        args: list[str | float] = [event.camera, event.session, _STATES[event.kind], event.time.timestamp()]
         self._release(key.decode() for key in self._session(keys=self._keys(event.camera), args=args))
 
     def _keys(self, camera: str) -> list[str]:

@@ -112,7 +112,13 @@ def _bury(process: Process, delivery: Delivery, reason: str, error: BaseExceptio
     outcome = process.ledger.bury(delivery, letter(delivery, reason, error, task=task, worker=worker))
     if outcome.done:
         logger.error(
-            "buried entry %s of %s for %s (%s): %s: %s", delivery.entry, delivery.stream, delivery.group, reason, type(error).__name__, error
+            "buried entry %s of %s for %s (%s): %s: %s",
+            delivery.entry,
+            delivery.stream,
+            delivery.group,
+            reason,
+            type(error).__name__,
+            error,
         )
     process.release(outcome.freed)
 

@@ -93,9 +93,7 @@ class Ledger:
         self._run(keys, ["", str(number), "", "", "0"], events)
         self._publisher.ids = None
 
-    def settle(
-        self, delivery: Delivery, outputs: Sequence[Event] = (), *, outcome: str = "settled", busy_ms: int = 0
-    ) -> Outcome:
+    def settle(self, delivery: Delivery, outputs: Sequence[Event] = (), *, outcome: str = "settled", busy_ms: int = 0) -> Outcome:
         """Acknowledge an entry, publish what came of it and release its frame, in one step.
 
         Args:
@@ -168,7 +166,7 @@ class Ledger:
         created = []
         for row in self.registry:
             stream = row.stream(self.keys)
-            if self._call(lambda stream=stream, group=row.group: create_group(self.client, stream, group)):  # type: ignore[misc]
+            if self._call(lambda stream=stream, group=row.group: create_group(self.client, stream, group)):
                 created.append((stream, row.group))
         return created
 

@@ -25,7 +25,7 @@ LONGEST_WAIT = 2.0  # seconds
 def backoff(attempt: int, first: float = FIRST_WAIT, longest: float = LONGEST_WAIT) -> float:
     """Return the seconds to wait before try `attempt` (from 1): doubled each time, with full jitter in its upper half."""
     ceiling = min(longest, first * 2 ** min(attempt - 1, 30))
-    return ceiling * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
+    return float(ceiling * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, hides nothing
 
 
 @dataclass(slots=True)
@@ -74,5 +74,3 @@ class Patience:
                     self._away = False
                     logger.info("%s answers again", self.setting)
                 return result
-
-

@@ -55,7 +55,13 @@ class Pump:
     """
 
     def __init__(
-        self, ledger: Ledger, row: Subscription, consumer: str, sender: Sender, release: Callable[[Iterable[str]], None], stopped: threading.Event
+        self,
+        ledger: Ledger,
+        row: Subscription,
+        consumer: str,
+        sender: Sender,
+        release: Callable[[Iterable[str]], None],
+        stopped: threading.Event,
     ) -> None:
         self.ledger = ledger
         self.row = row
@@ -64,7 +70,9 @@ class Pump:
         self.release = release
         self.stopped = stopped
         self.stream = row.stream(ledger.keys)
-        self.window = Window.of(ledger.settings.bridge.window_min, ledger.settings.bridge.window_max, ledger.settings.delivery.lease_seconds)
+        self.window = Window.of(
+            ledger.settings.bridge.window_min, ledger.settings.bridge.window_max, ledger.settings.delivery.lease_seconds
+        )
         self.dispatched = 0
         self._in_flight = 0
         self._taken = 0
@@ -127,7 +135,7 @@ class Pump:
         self._recovered = True
 
     def _read(self, after: str, count: int, block: int | None) -> list[tuple[bytes, RawFields]]:
-        answer = self.ledger.client.xreadgroup(self.row.group, self.consumer, {self.stream: after}, count=count, block=block)
+        answer: Any = self.ledger.client.xreadgroup(self.row.group, self.consumer, {self.stream: after}, count=count, block=block)
         return list(answer[0][1]) if answer else []
 
     def _handle(self, batch: Sequence[tuple[bytes, RawFields]]) -> None:
@@ -162,7 +170,9 @@ class Pump:
                     return None
         except PermanentError as error:
             outcome = self.ledger.bury(delivery, letter(delivery, error.reason, error))
-            logger.error("buried entry %s of %s for %s (%s): %s", entry, self.stream, self.row.group, error.reason, error)
+            logger.error(  # noqa: TRY400 - the traceback is in the dead letter
+                "buried entry %s of %s for %s (%s): %s", entry, self.stream, self.row.group, error.reason, error
+            )
             self.release(outcome.freed)
             return None
         return entry, fields
@@ -183,7 +193,7 @@ class Pump:
         assert self.row.when is not None  # noqa: S101 - for the type checker
         try:
             return bool(self.row.when(event))
-        except Exception as error:  # noqa: BLE001 - a filter is a user's code: it must not stop the bridge
+        except Exception as error:
             msg = f"the filter of {self.row.name} failed: {type(error).__name__}: {error}"
             raise PermanentError(msg) from error
 

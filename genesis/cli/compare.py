@@ -19,12 +19,24 @@ if TYPE_CHECKING:
 
 @click.command("compare")
 @click.argument("clip", required=False)
-@click.option("--iou", type=click.FloatRange(min=0.01, max=1), default=0.9, show_default=True, help="Overlap of two boxes that counts as the same person.")
-@click.option("--at-least", type=click.FloatRange(min=0, max=1), default=0.99, show_default=True, help="Share of matched persons below which the exit code is 1.")
+@click.option(
+    "--iou",
+    type=click.FloatRange(min=0.01, max=1),
+    default=0.9,
+    show_default=True,
+    help="Overlap of two boxes that counts as the same person.",
+)
+@click.option(
+    "--at-least",
+    type=click.FloatRange(min=0, max=1),
+    default=0.99,
+    show_default=True,
+    help="Share of matched persons below which the exit code is 1.",
+)
 @click.option("--max-frames", type=click.IntRange(min=1), help="Compare this many frames only.")
 @click.option("--detectors", type=click.IntRange(min=1), help="Worker children for detection (default: one a core, at most 4).")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def command(clip: str | None, iou: float, at_least: float, max_frames: int | None, detectors: int | None, as_json: bool) -> None:  # noqa: FBT001, PLR0913
+def command(*, clip: str | None, iou: float, at_least: float, max_frames: int | None, detectors: int | None, as_json: bool) -> None:
     """Show where sync and event mode disagree.
 
     With CLIP (a recording, or `sample`) it is played in both modes, the event mode on an installation of

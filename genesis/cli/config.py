@@ -27,7 +27,7 @@ def check() -> None:
 @command.command()
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option("--markdown", is_flag=True, help="Every setting with its default and meaning, as a Markdown table.")
-def show(as_json: bool, markdown: bool) -> None:  # noqa: FBT001 - click passes by name
+def show(*, as_json: bool, markdown: bool) -> None:
     """Show the settings in force; passwords are masked."""
     from genesis.settings import current, described  # noqa: PLC0415 - --help stays quick
 

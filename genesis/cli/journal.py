@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import redis
 
@@ -14,6 +14,11 @@ EventT = TypeVar("EventT", bound=Event)
 PAGE = 500
 
 
+def _page(client: redis.Redis, stream: str, after: str) -> list[tuple[bytes, dict[bytes, bytes]]]:
+    page: Any = client.xrange(stream, min=after, count=PAGE)
+    return list(page)
+
+
 def events(client: redis.Redis, keys: Keys, kind: type[EventT]) -> Iterator[tuple[float, EventT]]:
     """Yield every event of a type that its stream still holds, oldest first; entries that are no events are left out.
 
@@ -21,7 +26,7 @@ def events(client: redis.Redis, keys: Keys, kind: type[EventT]) -> Iterator[tupl
         The server's time of publication in seconds since 1970, and the event.
     """
     after = "-"
-    while page := client.xrange(keys.stream_of(kind), min=after, count=PAGE):
+    while page := _page(client, keys.stream_of(kind), after):
         for entry, raw in page:
             try:
                 event = decode({name.decode(): value.decode() for name, value in raw.items()})

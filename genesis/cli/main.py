@@ -70,7 +70,7 @@ class Commands(click.Group):
 @click.option("--config", type=click.Path(dir_okay=False), help="Settings file (default: configs/settings.yaml).")
 @click.version_option(genesis.__version__, prog_name="genesis")
 def main(config: str | None) -> None:
-    """Cameras in, knowledge out: who was where, when, with no event lost.
+    r"""Cameras in, knowledge out: who was where, when, with no event lost.
 
     The parts can also be run one by one, on one machine or many:
 

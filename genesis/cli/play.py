@@ -16,13 +16,12 @@ import redis
 from genesis.cache import FrameCache
 from genesis.cli.up import capture_arguments, use
 from genesis.connections import connect
-from genesis.embedded.stack import Servers, Stack, erase_prefix
+from genesis.embedded.stack import READY_SECONDS, Servers, Stack, erase_prefix
 from genesis.errors import GenesisError
 from genesis.monitoring.status import Status, status
 from genesis.settings import Settings
 from genesis.subscriptions import Registry, load_subscriptions
 
-READY_SECONDS = 120.0  # a model may take long to load on a small machine
 STUCK_SECONDS = 90.0  # no delivery settled for so long: something is wrong
 
 Progress = Callable[[str, Status | None], None]
@@ -106,7 +105,9 @@ def _play(stack: Stack, arguments: list[str], max_frames: int | None, progress: 
         arguments = [*arguments, "--max-frames", str(max_frames)]
     progress("starting bridge and workers", None)
     stack.start()
-    _wait_until_ready(stack)
+    if not stack.wait_until_ready(READY_SECONDS):
+        msg = f"the workers did not get ready within {READY_SECONDS:.0f} s"
+        raise GenesisError(msg)
     progress("playing", None)
     begun = time.monotonic()
     stack.capture(arguments, keep=False)
@@ -130,11 +131,3 @@ def _play(stack: Stack, arguments: list[str], max_frames: int | None, progress: 
         problems.append(f"capture ended with exit code {code}")
     return Played(settings, stack.registry, client, now, time.monotonic() - begun, peak, problems)
 
-
-def _wait_until_ready(stack: Stack) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while not stack.workers_ready():
-        stack.supervisor.poll(0.1)
-        if time.monotonic() > deadline:
-            msg = f"the workers did not get ready within {READY_SECONDS:.0f} s"
-            raise GenesisError(msg)

@@ -9,12 +9,12 @@ import msgspec
 import redis
 
 from genesis.cli.journal import events
-from genesis.events import Keys, PersonDetected, SessionEvent
+from genesis.events import FrameCaptured, Keys, PersonDetected, SessionEvent
 from genesis.monitoring.status import Status
 
 
 class Latency(msgspec.Struct, frozen=True):
-    """Seconds from the capture of a frame to the publication of its persons."""
+    """Seconds from the publication of a frame to the publication of its persons, by the server's clock."""
 
     p50: float | None
     p95: float | None
@@ -65,7 +65,14 @@ class RunReport(msgspec.Struct, frozen=True):
 
 
 def make_report(
-    client: redis.Redis, status: Status, *, sources: Sequence[str], seconds: float, cache_peak: int, problems: Sequence[str], video: str | None
+    client: redis.Redis,
+    status: Status,
+    *,
+    sources: Sequence[str],
+    seconds: float,
+    cache_peak: int,
+    problems: Sequence[str],
+    video: str | None,
 ) -> RunReport:
     """Read back a finished run from its ledger.
 
@@ -81,10 +88,12 @@ def make_report(
     keys = Keys(status.prefix)
     fates = tuple(_fates(status))
     persons, people, latencies, detector = 0, 0, [], ""
+    began = {frame.frame_key: published for published, frame in events(client, keys, FrameCaptured)}
     for published, event in events(client, keys, PersonDetected):
         people += bool(event.persons)
         persons += len(event.persons)
-        latencies.append(published - event.time.timestamp())
+        if event.frame_key in began:
+            latencies.append(published - began[event.frame_key])
         detector = event.detector
     dropped: dict[str, int] = {}
     published_frames = 0
@@ -163,7 +172,7 @@ def render(report: RunReport) -> Any:
 
     facts = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     facts.add_column(style="bold", no_wrap=True)
-    facts.add_column()
+    facts.add_column(overflow="fold")
     rate = report.frames / report.seconds if report.seconds else 0.0
     facts.add_row("played", ", ".join(report.sources))
     facts.add_row("detector", report.detector or "none")
@@ -171,7 +180,9 @@ def render(report: RunReport) -> Any:
     facts.add_row("persons", f"{report.persons} in {report.frames_with_persons} frames")
     if report.latency.p50 is not None:
         facts.add_row("frame to detection", f"p50 {report.latency.p50 * 1000:.0f} ms, p95 {(report.latency.p95 or 0) * 1000:.0f} ms")
-    facts.add_row("settled", f"{report.settled} deliveries, {report.retried} retries, {report.dead_lettered} dead letters, {report.stale} stale")
+    facts.add_row(
+        "settled", f"{report.settled} deliveries, {report.retried} retries, {report.dead_lettered} dead letters, {report.stale} stale"
+    )
     facts.add_row("dropped", ", ".join(f"{count} {reason}" for reason, count in sorted(report.dropped.items())) or "nothing")
     facts.add_row("frame cache", f"{report.cache_peak_bytes / 1e6:.1f} MB at its fullest, {report.frames_left_in_cache} frames left in it")
     if report.video:
@@ -182,7 +193,11 @@ def render(report: RunReport) -> Any:
     for name in ("events", "settled", "filtered", "retried", "dead"):
         groups.add_column(name, justify="right")
     for fate in report.groups:
-        groups.add_row(fate.stream.rpartition(":")[2], fate.group, *map(str, (fate.entries, fate.settled, fate.filtered, fate.retried, fate.dead_lettered)))
+        groups.add_row(
+            fate.stream.rpartition(":")[2],
+            fate.group,
+            *map(str, (fate.entries, fate.settled, fate.filtered, fate.retried, fate.dead_lettered)),
+        )
     if report.ok:
         verdict = Text("Every published frame is accounted for.", style="bold green")
     else:

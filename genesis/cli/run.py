@@ -14,28 +14,42 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from typing_extensions import Self
+
     from genesis.cli.play import Played
     from genesis.monitoring.status import Status
 
 
 @click.command("run")
-@click.option("--source", "sources", multiple=True, metavar="S", help="A recording: video file, folder of images, or `sample` (default); repeatable.")
+@click.option(
+    "--source", "sources", multiple=True, metavar="S", help="A recording: video file, folder of images, or `sample` (default); repeatable."
+)
 @click.option("--camera", "names", multiple=True, metavar="NAME", help="Name of the source in the same place; repeatable.")
-@click.option("--fps", type=click.FloatRange(min=0), help="Frames per second to take (0: as fast as the pipeline takes them; default: the recording's own).")
+@click.option(
+    "--fps",
+    type=click.FloatRange(min=0),
+    help="Frames per second to take (0: as fast as the pipeline takes them; default: the recording's own).",
+)
 @click.option("--max-frames", type=click.IntRange(min=1), help="End after this many frames of each source.")
 @click.option("--report", "report_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the report as JSON, too.")
-@click.option("--video", "video_file", type=click.Path(dir_okay=False, path_type=Path), help="Where the annotated video goes (default: below the data folder).")
+@click.option(
+    "--video",
+    "video_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where the annotated video goes (default: below the data folder).",
+)
 @click.option("--no-video", is_flag=True, help="Draw no video.")
 @click.option("--redis-url", metavar="URL", help="Use this Redis, under a key prefix of our own that is removed afterwards.")
 @click.option("--detectors", type=click.IntRange(min=1), help="Worker children for detection (default: one a core, at most 4).")
-def command(  # noqa: PLR0913 - click passes every option by name
+def command(
+    *,
     sources: tuple[str, ...],
     names: tuple[str, ...],
     fps: float | None,
     max_frames: int | None,
     report_file: Path | None,
     video_file: Path | None,
-    no_video: bool,  # noqa: FBT001
+    no_video: bool,
     redis_url: str | None,
     detectors: int | None,
 ) -> None:
@@ -116,7 +130,8 @@ def draw(played: Played, sources: tuple[str, ...], names: tuple[str, ...], path:
     from genesis.capture.sources import open_source  # noqa: PLC0415
     from genesis.cli.journal import events  # noqa: PLC0415
     from genesis.events import Keys, PersonDetected  # noqa: PLC0415
-    from genesis.vision.annotate import AnnotatedVideo, annotate  # noqa: PLC0415
+    from genesis.vision.annotate import annotate  # noqa: PLC0415
+    from genesis.vision.annotated_video import AnnotatedVideo  # noqa: PLC0415
 
     camera = name_all(sources, names)[0]
     keys = Keys(played.settings.redis.prefix)
@@ -173,7 +188,7 @@ class ProgressLine:
         self._task = self._live.add_task("starting")
         self._step = ""
 
-    def __enter__(self) -> ProgressLine:
+    def __enter__(self) -> Self:
         """Begin to show."""
         if self._console.is_terminal:
             self._live.start()
@@ -198,4 +213,5 @@ def _figures(status: Status | None) -> str:
     lengths = {stream.stream.rpartition(":")[2]: stream for stream in status.streams}
     done = {group.group: sum(group.totals[name] for name in ("settled", "buried", "stale")) for group in lengths["frames"].groups}
     frames = lengths["frames"].length
-    return f": {frames} frames published, {done.get('detection-workers', 0)} looked at, {lengths['persons'].length} results, {status.backlog} deliveries waiting"
+    looked_at, results = done.get("detection-workers", 0), lengths["persons"].length
+    return f": {frames} frames published, {looked_at} looked at, {results} results, {status.backlog} deliveries waiting"

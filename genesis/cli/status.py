@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option("--watch", is_flag=True, help="Keep showing it until Ctrl-C.")
 @click.option("--interval", type=click.FloatRange(min=0.1), default=1.0, show_default=True, help="Seconds between two looks with --watch.")
-def command(as_json: bool, watch: bool, interval: float) -> None:  # noqa: FBT001 - click passes by name
+def command(*, as_json: bool, watch: bool, interval: float) -> None:
     """Show every stream and group, the cameras and the frame cache.
 
     length: entries in the stream. pending: taken by a worker, not settled. lag: not yet taken. oldest: age
@@ -88,6 +88,7 @@ def render(status: Status) -> Any:
         streams.add_column(name, justify="right")
     for stream in status.streams:
         first, short = True, stream.stream.removeprefix(f"{status.prefix}:")
+        dead = Text(str(stream.dead_letters), style="red" if stream.dead_letters else "dim")
         for group in stream.groups:
             if not group.exists:
                 state = Text("missing: run `genesis init`", style="red")
@@ -96,7 +97,7 @@ def render(status: Status) -> Any:
                 streams.add_row(
                     short if first else "", group.group, str(stream.length) if first else "",
                     _warm(group.pending), _warm(group.lag), _age(group.oldest_pending), str(group.totals["settled"]),
-                    _warm(group.totals["retried"]), Text(str(stream.dead_letters), style="red" if stream.dead_letters else "dim") if first else "",
+                    _warm(group.totals["retried"]), dead if first else "",
                 )  # fmt: skip
             first = False
     cameras = Table(box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1, 0, 0))
@@ -110,7 +111,10 @@ def render(status: Status) -> Any:
         cameras.add_row(camera.camera, state, str(camera.frames), fps, f"{_age(camera.age)} ago", dropped or "-")
     cache = status.cache
     share = cache.bytes / cache.limit if cache.limit else 0.0
-    line = Text(f"frame cache: {cache.bytes / 1e6:.1f} of {cache.limit / 1e6:.0f} MB ({share:.0%}), {cache.frames} frames, {cache.references} referenced")
+    line = Text(
+        f"frame cache: {cache.bytes / 1e6:.1f} of {cache.limit / 1e6:.0f} MB ({share:.0%}), "
+        f"{cache.frames} frames, {cache.references} referenced"
+    )
     if cache.error:
         line = Text(f"frame cache: {cache.error}", style="red")
     return Group(streams, cameras, line) if status.cameras else Group(streams, line)

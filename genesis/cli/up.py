@@ -17,7 +17,13 @@ DRAIN_SECONDS = 60.0  # how long a stopping installation lets its workers finish
 
 
 @click.command("up")
-@click.option("--source", "sources", multiple=True, metavar="S", help="A source as for `python -m genesis.capture`; repeatable. Default: the cameras of the settings.")
+@click.option(
+    "--source",
+    "sources",
+    multiple=True,
+    metavar="S",
+    help="A source as for `python -m genesis.capture`; repeatable. Default: the cameras of the settings.",
+)
 @click.option("--camera", "names", multiple=True, metavar="NAME", help="Name of the source in the same place; repeatable.")
 @click.option("--fps", type=click.FloatRange(min=0), help="Frames per second to take (0: as fast as the pipeline takes them).")
 @click.option("--loop/--once", default=True, show_default=True, help="Play a recording again and again, or once.")
@@ -26,15 +32,16 @@ DRAIN_SECONDS = 60.0  # how long a stopping installation lets its workers finish
 @click.option("--detectors", type=click.IntRange(min=1), help="Worker children for detection (default: one a core, at most 4).")
 @click.option("--flower", is_flag=True, help="Run Flower too, on http://127.0.0.1:5555.")
 @click.option("--log-level", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"]), help="Of the workers (default: log.level).")
-def command(  # noqa: PLR0913 - click passes every option by name
+def command(
+    *,
     sources: tuple[str, ...],
     names: tuple[str, ...],
     fps: float | None,
-    loop: bool,  # noqa: FBT001
+    loop: bool,
     redis_url: str | None,
     cache_url: str | None,
     detectors: int | None,
-    flower: bool,  # noqa: FBT001
+    flower: bool,
     log_level: str | None,
 ) -> None:
     """Run Redis, bridge, workers and capture on this machine until Ctrl-C.
@@ -118,7 +125,7 @@ class Interrupts:
 
 
 def _run(stack: Stack, servers: Servers, arguments: list[str], *, keep: bool) -> None:
-    from genesis.errors import GenesisError  # noqa: PLC0415
+    from genesis.embedded.stack import READY_SECONDS  # noqa: PLC0415
     from genesis.masking import mask  # noqa: PLC0415
 
     supervisor, interrupts = stack.supervisor, Interrupts()
@@ -127,6 +134,8 @@ def _run(stack: Stack, servers: Servers, arguments: list[str], *, keep: bool) ->
     supervisor.say(f"detection: {stack.detectors} children; stop with Ctrl-C")
     try:
         stack.start()
+        if not stack.wait_until_ready(READY_SECONDS, lambda: bool(interrupts.count)) and not interrupts.count:
+            supervisor.say(f"the workers are not ready after {READY_SECONDS:.0f} s; capture starts all the same")
         stack.capture(arguments, keep=keep)
         supervisor.say(mask(f"capture {' '.join(arguments)}"))
         told = False
@@ -140,9 +149,6 @@ def _run(stack: Stack, servers: Servers, arguments: list[str], *, keep: bool) ->
                 supervisor.say(f"capture is done (exit code {supervisor.code('capture')}); the rest runs on until Ctrl-C")
         stack.stop_captures()
         drain(stack, interrupts)
-    except GenesisError as error:
-        supervisor.say(str(error))
-        raise
     finally:
         stack.stop()
         supervisor.say("stopped")

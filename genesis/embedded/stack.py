@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from genesis.connections import connect
 from genesis.embedded.redis import RedisServer
-from genesis.embedded.supervisor import Program, Supervisor
+from genesis.embedded.supervisor import WRONG_USE, Program, Supervisor
+from genesis.errors import UsageError
 from genesis.settings import Settings
 from genesis.subscriptions import Registry
 
 DETECTION = "detection"
 MOST_DETECTORS = 4  # children that are started without being asked for: each holds a model
+READY_SECONDS = 120.0  # a model may take long to load on a small machine
 WORKERS = ("worker-detection", "worker-others")
 
 
@@ -96,7 +98,9 @@ class Stack:
         """Prepare the supervisor."""
         warnings = "ignore:You're running the worker with superuser"  # a container's root, most often
         self.supervisor = Supervisor(self.output, {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": warnings, **self.env})
+        self.supervisor.watch = self._note
         self.captures: list[str] = []
+        self._complaints: dict[str, str] = {}
 
     def start(self) -> None:
         """Start bridge and workers."""
@@ -121,11 +125,34 @@ class Stack:
         self.supervisor.start(Program(name, argv, keep=keep))
         self.captures.append(name)
 
-    def workers_ready(self) -> bool:
-        """Tell whether both workers answer; their models are loaded then."""
+    def wait_until_ready(self, seconds: float, stopped: Callable[[], bool] = lambda: False) -> bool:
+        """Wait until every worker child has loaded its models; return False if that took too long, or `stopped` says so.
+
+        Raises:
+            UsageError: a program has ended because settings or weights can't be used.
+        """
+        deadline = self.supervisor.clock() + seconds
+        while not self._ready():
+            self.supervisor.poll(0.1)
+            self._refuse_misused()
+            if stopped() or self.supervisor.clock() > deadline:
+                return False
+        return True
+
+    def _refuse_misused(self) -> None:
+        for name in ("bridge", *WORKERS):
+            if self.supervisor.code(name) == WRONG_USE:
+                raise UsageError(self._complaints.get(name, f"{name} ended with exit code {WRONG_USE}"))
+
+    def _note(self, name: str, line: str) -> None:
+        if line.startswith("genesis: "):
+            self._complaints[name] = line.removeprefix("genesis: ")
+
+    def _ready(self) -> bool:
         from genesis.celery import app  # noqa: PLC0415 - reads the settings
 
-        return len(app.control.ping(timeout=0.5)) >= len(WORKERS)
+        answers = [told for answer in app.control.broadcast("ready", reply=True, timeout=0.5, limit=len(WORKERS)) or () for told in answer.values()]
+        return len(answers) >= len(WORKERS) and all(told.get("ready", 0) >= told.get("children", 1) for told in answers)
 
     def stop_captures(self) -> None:
         """Stop publishing."""

@@ -26,6 +26,7 @@ from genesis.bus.patience import backoff
 
 COLOURS = ("36", "33", "32", "35", "34", "31")
 FIRST_RESTART, LONGEST_RESTART = 1.0, 30.0  # seconds
+WRONG_USE = 2  # exit code
 HEALTHY_SECONDS = 60.0  # a program that ran this long starts anew with the shortest wait
 
 
@@ -36,7 +37,7 @@ class Program:
     Attributes:
         name: prefix of its lines.
         argv: program and arguments.
-        keep: start it again when it ends by itself.
+        keep: start it again when it ends by itself, unless with exit code 2: a wrong use stays wrong.
         grace: seconds that it is given after SIGTERM before it is killed.
     """
 
@@ -125,20 +126,24 @@ class Supervisor:
             self._signal(run, signal.SIGTERM)
         while waiting := [run for run in chosen if run.code is None]:
             for run in waiting:
-                if self.clock() - begun > run.program.grace and run.pid is not None:
+                if run.pid is not None and self.clock() - begun > run.program.grace:
                     self.say(f"{run.program.name} did not end within {run.program.grace:g} s: killed")
                     with contextlib.suppress(ProcessLookupError):
                         os.killpg(run.pid, signal.SIGKILL)
             self.poll(0.1)
 
     def _launch(self, run: _Run) -> None:
-        run.restart_at, run.code, run.pid = None, None, None
+        run.restart_at = run.code = run.pid = None
         run.started = self.clock()
         # honcho runs the command in a shell, in a session of its own: `exec` makes the shell become the program.
         process = Process(f"exec {shlex.join(run.program.argv)}", name=run.program.name, colour=run.colour, env=dict(self.env))
         threading.Thread(target=process.run, args=(self._events,), daemon=True, name=run.program.name).start()
-        while run.pid is None and run.code is None:
+        while not self._known(run):
             self._take(self._events.get(timeout=10))
+
+    @staticmethod
+    def _known(run: _Run) -> bool:
+        return run.pid is not None or run.code is not None
 
     def _take(self, message: Any) -> None:
         run = self._runs[message.name]
@@ -153,6 +158,9 @@ class Supervisor:
 
     def _ended(self, run: _Run) -> None:
         if run.asked or not run.program.keep:
+            return
+        if run.code == WRONG_USE:
+            self.say(f"{run.program.name} ended with exit code {WRONG_USE}: it is not started again")
             return
         run.failures = 1 if self.clock() - run.started > HEALTHY_SECONDS else run.failures + 1
         wait = backoff(run.failures, FIRST_RESTART, LONGEST_RESTART)

@@ -4,7 +4,8 @@
 
 Attributes are plain strings and `data` is JSON, so an entry reads well in `redis-cli`. What the envelope
 carries (`id`, `time`, `traceparent`, and `framekey`, an extension attribute that names the cached frame)
-is not repeated in `data`; the camera is both `subject` and a field of the data. There is no official Redis binding of CloudEvents; this is ours.
+is not repeated in `data`; the camera is both `subject` and a field of the data. There is no official Redis
+binding of CloudEvents; this is ours.
 """
 
 from __future__ import annotations

@@ -47,7 +47,8 @@ class Box(Struct, frozen=True, array_like=True):
         if width <= 0 or height <= 0:
             return 0.0
         shared = width * height
-        return shared / (self.width * self.height + other.width * other.height - shared)
+        union = self.width * self.height + other.width * other.height - shared
+        return shared / union if union > 0 else 0.0
 
 
 class Person(Struct, frozen=True, omit_defaults=True):

@@ -92,9 +92,10 @@ def status(client: redis.Redis, cache: FrameCache, settings: Settings, registry:
     """
     keys = Keys(settings.redis.prefix)
     moment = time.time() if now is None else now
-    counts = {key.decode(): int(value) for key, value in client.hgetall(keys.counts).items()}
+    counts = {key: int(value) for key, value in _hash(client, keys.counts).items()}
     streams = tuple(_stream(client, keys, short, registry, counts, moment) for short in STREAMS)
-    names = sorted(name.decode() for name in client.smembers(keys.cameras))
+    members: Any = client.smembers(keys.cameras)
+    names = sorted(name.decode() for name in members)
     cameras = tuple(_camera(client, keys, name, counts, moment) for name in names)
     return Status(settings.redis.prefix, streams, cameras, _cache(client, cache, keys, settings))
 
@@ -102,7 +103,7 @@ def status(client: redis.Redis, cache: FrameCache, settings: Settings, registry:
 def _stream(client: redis.Redis, keys: Keys, short: str, registry: Registry, counts: dict[str, int], now: float) -> StreamStatus:
     stream = keys.stream(short)
     measured = {backlog.group: backlog for backlog in group_backlogs(client, stream)}
-    queues = {row.group: row.queue for row in registry if row.event.STREAM == short}
+    queues = {row.group: row.queue for row in registry if short == row.event.STREAM}
     groups = []
     for group in [*queues, *(name for name in measured if name not in queues)]:
         known = measured.get(group)
@@ -132,7 +133,7 @@ def _oldest(client: redis.Redis, stream: str, group: str, now: float) -> float |
 
 
 def _camera(client: redis.Redis, keys: Keys, name: str, counts: dict[str, int], now: float) -> CameraStatus:
-    known = {key.decode(): value.decode() for key, value in client.hgetall(keys.camera(name)).items()}
+    known = _hash(client, keys.camera(name))
     start = f"dropped|{name}|"
     return CameraStatus(
         camera=name,
@@ -144,6 +145,11 @@ def _camera(client: redis.Redis, keys: Keys, name: str, counts: dict[str, int], 
         age=max(0.0, now - int(known.get("updated", now))),
         dropped={key.removeprefix(start): value for key, value in counts.items() if key.startswith(start)},
     )
+
+
+def _hash(client: redis.Redis, key: str) -> dict[str, str]:
+    answer: Any = client.hgetall(key)
+    return {name.decode(): value.decode() for name, value in answer.items()}
 
 
 def _cache(client: redis.Redis, cache: FrameCache, keys: Keys, settings: Settings) -> CacheStatus:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -114,7 +115,7 @@ def test_a_handler_that_fails_twice_is_run_three_times_and_settles_once(line: Li
 
     runs = line.runs("testers", event)
     assert len(runs) == 3
-    waits = [after - before for before, after in zip(runs, runs[1:], strict=False)]
+    waits = [after - before for before, after in itertools.pairwise(runs)]
     assert all(wait >= delay for wait, delay in zip(waits, DELAYS, strict=False))
     assert line.client.xlen("genesis:alerts") == alerts + 1
     assert not [text for text in line.letters("testers") if text["id"] == event]
@@ -176,7 +177,18 @@ def test_a_filter_is_answered_in_the_bridge(line: Line) -> None:
     [
         ({"a": "b"}, "malformed"),
         ({b"\xff\xfe": b"\x80"}, "malformed"),
-        ({"specversion": "1.0", "id": "1", "source": "/x", "type": "no.such.type", "time": "now", "dataschema": "urn:x:1.0", "data": "{}"}, "unknown_type"),
+        (
+            {
+                "specversion": "1.0",
+                "id": "1",
+                "source": "/x",
+                "type": "no.such.type",
+                "time": "now",
+                "dataschema": "urn:x:1.0",
+                "data": "{}",
+            },
+            "unknown_type",
+        ),
         ({"a": "x" * 200_000}, "oversized"),
     ],
     ids=["no event", "not text", "unknown type", "oversized"],
@@ -186,8 +198,10 @@ def test_an_entry_that_is_no_event_is_buried_for_every_group_and_the_worker_live
 
     wait_until(line.done, "the entry is buried")
 
-    letters = {g: [t for t in line.letters(g) if t["dlq-entry"] == entry] for g in ("zone-workers", "analytics-workers", "testers", "choosy")}
-    assert {group: [text["dlq-reason"] for text in found] for group, found in letters.items()} == dict.fromkeys(letters, [reason])
+    letters = {
+        g: [t for t in line.letters(g) if t["dlq-entry"] == entry] for g in ("zone-workers", "analytics-workers", "testers", "choosy")
+    }
+    assert {group: [text["dlq-reason"] for text in found] for group, found in letters.items()} == {group: [reason] for group in letters}
     assert publish(line, "still alive")
 
 
@@ -221,7 +235,10 @@ def test_a_bridge_goes_on_with_what_it_had_taken_when_the_queues_are_lost(line: 
         first.wait()
     connect(volatile_server.url(1)).flushdb()
 
-    with program(bridge_argv(), folder / "second-bridge.log", env), program(worker_argv("alerts,analytics"), folder / "second-worker.log", env):
+    with (
+        program(bridge_argv(), folder / "second-bridge.log", env),
+        program(worker_argv("alerts,analytics"), folder / "second-worker.log", env),
+    ):
         wait_until(
             lambda: sum(g["pending"] + (g.get("lag") or 0) for g in producer.ledger.client.xinfo_groups(stream)) == 0, "all is settled"
         )

@@ -194,7 +194,9 @@ def test_a_frame_is_free_when_the_last_group_of_the_last_event_is_done(bus: Ledg
     assert bus.client.hgetall("genesis:references") == {}
 
 
-@given(st.lists(st.tuples(st.sampled_from(["publish", "settle", "twice", "bury", "pass on"]), st.randoms(use_true_random=False)), max_size=40))
+@given(
+    st.lists(st.tuples(st.sampled_from(["publish", "settle", "twice", "bury", "pass on"]), st.randoms(use_true_random=False)), max_size=40)
+)
 @hypothesis_settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_references_end_at_zero_after_any_interleaving(bus: Ledger, steps: list[tuple[str, object]]) -> None:
     bus.client.flushall()
