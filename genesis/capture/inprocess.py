@@ -11,13 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from genesis.bus.runner import is_stale, run_handler
-from genesis.context import Context
+from genesis.context import Context, FrameReader
 from genesis.errors import FrameMissingError, PermanentError, UsageError
 from genesis.events import Event, FrameCaptured, SessionEvent, completed
 from genesis.settings import Settings
 from genesis.subscriptions import Registry, Subscription
 
 logger = logging.getLogger(__name__)
+
+Observer = Callable[[Event, FrameReader], None]
 
 MOST_REPORTS = 3  # failures of one handler that are told in full; the rest are counted
 
@@ -74,10 +76,10 @@ class InProcess:
     Args:
         settings: of this installation.
         registry: the subscriptions.
-        observe: called with every event, in the order in which they happen.
+        observe: called with every event, in the order in which they happen, and with the frames that it may point to.
     """
 
-    def __init__(self, settings: Settings, registry: Registry, observe: Callable[[Event], None] = lambda _: None) -> None:
+    def __init__(self, settings: Settings, registry: Registry, observe: Observer = lambda _event, _frames: None) -> None:
         self.registry = registry
         self.frames = MemoryFrames()
         self.cameras = MemoryCameras()
@@ -103,7 +105,7 @@ class InProcess:
         """Handle an event and all that comes of it."""
         event = completed(event)
         self.events[event.STREAM] += 1
-        self.observe(event)
+        self.observe(event, self.frames)
         for row in self.registry.readers(event):
             if is_stale(row, event, self.context.settings):
                 continue

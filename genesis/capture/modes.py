@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -13,8 +12,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from genesis.capture.inprocess import InProcess
+from genesis.capture.inprocess import InProcess, Observer
 from genesis.capture.sinks import Sink
+from genesis.context import FrameReader
 from genesis.errors import BackpressureError, GenesisError, UsageError
 from genesis.events import Event, FrameCaptured, PersonDetected, SessionEvent, encode
 from genesis.settings import Settings
@@ -23,7 +23,10 @@ from genesis.subscriptions import load_subscriptions
 logger = logging.getLogger(__name__)
 
 Image = npt.NDArray[np.uint8]
-Observer = Callable[[Event], None]
+
+
+def _nobody(_event: Event, _frames: FrameReader) -> None:
+    """Observe nothing."""
 
 
 class EventSink:
@@ -75,7 +78,7 @@ class EventSink:
 class SyncSink:
     """Runs the handlers here; several cameras take turns."""
 
-    def __init__(self, settings: Settings, observe: Observer = lambda _: None) -> None:
+    def __init__(self, settings: Settings, observe: Observer = _nobody) -> None:
         self.pipeline = InProcess(settings, load_subscriptions(settings.handlers), observe)
         self.drops: Counter[tuple[str, str]] = Counter()
         self._turn = threading.Lock()
@@ -105,13 +108,13 @@ class SyncSink:
 class DualSink:
     """Publishes, and runs the handlers here too; what they found is recorded for `genesis compare`."""
 
-    def __init__(self, settings: Settings, stopped: threading.Event | None = None, observe: Observer = lambda _: None) -> None:
+    def __init__(self, settings: Settings, stopped: threading.Event | None = None, observe: Observer = _nobody) -> None:
         self._record = Recording(dual_file(settings))
         self._events = EventSink(settings, stopped)
 
-        def both(event: Event) -> None:
+        def both(event: Event, frames: FrameReader) -> None:
             self._record(event)
-            observe(event)
+            observe(event, frames)
 
         self._sync = SyncSink(settings, both)
 
@@ -169,7 +172,7 @@ def dual_file(settings: Settings) -> Path:
     return settings.data_dir / "dual" / "persons.jsonl"
 
 
-def make_sink(mode: str, settings: Settings, stopped: threading.Event | None = None, observe: Observer = lambda _: None) -> Sink:
+def make_sink(mode: str, settings: Settings, stopped: threading.Event | None = None, observe: Observer | None = None) -> Sink:
     """Return the sink of a mode.
 
     Args:
@@ -185,8 +188,8 @@ def make_sink(mode: str, settings: Settings, stopped: threading.Event | None = N
     if mode == "event":
         return EventSink(settings, stopped)
     if mode == "sync":
-        return SyncSink(settings, observe)
+        return SyncSink(settings, observe or _nobody)
     if mode == "dual":
-        return DualSink(settings, stopped, observe)
+        return DualSink(settings, stopped, observe or _nobody)
     msg = f"mode {mode!r}: expected sync, event or dual"
     raise UsageError(msg)
