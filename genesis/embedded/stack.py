@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from genesis.bus.broker import transport_options
 from genesis.connections import connect
 from genesis.embedded.redis import RedisServer
 from genesis.embedded.supervisor import WRONG_USE, Program, Supervisor
@@ -149,9 +150,14 @@ class Stack:
             self._complaints[name] = line.removeprefix("genesis: ")
 
     def _ready(self) -> bool:
-        from genesis.celery import app  # noqa: PLC0415 - reads the settings
+        from celery import Celery  # noqa: PLC0415 - --help stays quick
 
-        answers = [told for answer in app.control.broadcast("ready", reply=True, timeout=0.5, limit=len(WORKERS)) or () for told in answer.values()]
+        # An application of our own: the global one belongs to the settings with which this process began.
+        app = Celery(broker=self.settings.celery.broker_url, set_as_current=False)
+        app.conf.broker_transport_options = transport_options(self.settings)
+        answered = app.control.broadcast("ready", reply=True, timeout=0.5, limit=len(WORKERS)) or ()
+        app.close()
+        answers = [told for answer in answered for told in answer.values()]
         return len(answers) >= len(WORKERS) and all(told.get("ready", 0) >= told.get("children", 1) for told in answers)
 
     def stop_captures(self) -> None:

@@ -138,7 +138,11 @@ def test_a_handler_that_always_fails_is_in_the_dead_letters_after_three_retries(
 
 @pytest.mark.parametrize(
     ("name", "reason", "message"),
-    [("permanent", "permanent", "not this one"), ("no list", "permanent", "expected a list of events")],
+    [
+        ("permanent", "permanent", "not this one"),
+        ("no list", "permanent", "expected a list of events"),
+        ("no time zone", "permanent", "AlertEvent"),
+    ],
 )
 def test_a_permanent_failure_is_buried_at_once(line: Line, name: str, reason: str, message: str) -> None:
     event = publish(line, name)

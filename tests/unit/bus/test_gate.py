@@ -34,9 +34,19 @@ def test_a_stream_that_was_never_measured_is_measured(gate: Gate) -> None:
 
 @pytest.mark.parametrize(
     ("backlog", "added", "count", "asks"),
-    [(0, 0, 1, False), (0, 798, 1, False), (0, 799, 1, True), (799, 0, 1, True), (700, 50, 49, False), (700, 50, 50, True), (1000, 0, 1, True)],
+    [
+        (0, 0, 1, False),
+        (0, 798, 1, False),
+        (0, 799, 1, True),
+        (799, 0, 1, True),
+        (700, 50, 49, False),
+        (700, 50, 50, True),
+        (1000, 0, 1, True),
+    ],
 )
-def test_it_asks_when_what_was_published_since_may_have_filled_the_stream(gate: Gate, backlog: int, added: int, count: int, asks: bool) -> None:
+def test_it_asks_when_what_was_published_since_may_have_filled_the_stream(
+    gate: Gate, backlog: int, added: int, count: int, asks: bool
+) -> None:
     gate.saw("s", backlog)
     gate.published({"s": added})
 

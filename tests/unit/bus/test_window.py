@@ -30,9 +30,7 @@ def settled_in(window: Window, children: int, service: float, seconds: float) ->
     return longest
 
 
-@pytest.mark.parametrize(
-    ("children", "service"), [(1, 0.001), (1, 0.03), (2, 0.1), (8, 0.05), (8, 2.0), (32, 20.0), (1, 10.0)], ids=str
-)
+@pytest.mark.parametrize(("children", "service"), [(1, 0.001), (1, 0.03), (2, 0.1), (8, 0.05), (8, 2.0), (32, 20.0), (1, 10.0)], ids=str)
 def test_every_child_has_work_and_nobody_waits_a_third_of_the_lease(children: int, service: float) -> None:
     window = Window.of(1, 1000, LEASE)
 
