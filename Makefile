@@ -1,0 +1,50 @@
+# `make` alone lists what there is. Needs Python 3.10 or newer, and nothing else of ours.
+
+PYTHON ?= python3
+VENV ?= .venv
+# cpu: the small build, no CUDA packages. cuda: torch for NVIDIA cards, several GB.
+TORCH ?= cpu
+# Handed to `genesis run`: make run ARGS="--report report.json"
+ARGS ?=
+# Handed to pytest: make test TESTS="tests/unit -k cache"
+TESTS ?= tests
+PYTHONS ?= python3.10 python3.11 python3.12
+
+BIN = $(VENV)/bin
+BOOTSTRAP = @$(PYTHON) scripts/bootstrap.py --venv $(VENV) --torch $(TORCH)
+
+.DEFAULT_GOAL := help
+.PHONY: help run setup test check settings pins clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "Variables: PYTHON=$(PYTHON) VENV=$(VENV) TORCH=$(TORCH) (or cuda) ARGS='options of genesis run' TESTS=$(TESTS)"
+
+run: ## install, play the sample clip through the whole pipeline, print a report
+	$(BOOTSTRAP) --extras detection
+	@$(BIN)/genesis run $(ARGS)
+
+setup: ## install what `make run`, `make test` and `make check` need, and nothing more
+	$(BOOTSTRAP) --extras detection,dev
+
+test: ## run the tests; those whose servers or data are not here say so
+	$(BOOTSTRAP) --extras detection,dev
+	@$(BIN)/python -m pytest $(TESTS)
+
+check: ## formatting, lint, types, and which room may import which
+	$(BOOTSTRAP) --extras detection,dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --config setup.cfg
+
+settings: ## rewrite configs/settings.yaml out of the settings model
+	$(BOOTSTRAP) --extras detection
+	@$(BIN)/python scripts/settings_file.py
+
+pins: ## resolve all packages anew and rewrite the lower part of constraints.txt
+	@$(PYTHON) scripts/pin.py $(PYTHONS)
+
+clean: ## remove the virtual environment and what the tools have left (your data/ stays)
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -path ./.git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
