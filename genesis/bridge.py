@@ -14,7 +14,7 @@ from genesis.errors import GenesisError, UsageError
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--config", type=click.Path(dir_okay=False), help="Settings file (default: configs/settings.yaml).")
 @click.option("--quiet", is_flag=True, help="Log warnings and errors only.")
-def main(config: str | None, quiet: bool) -> None:  # noqa: FBT001 - click passes by name
+def main(*, config: str | None, quiet: bool) -> None:
     """Turn every event in the streams into Celery tasks, one for each group that subscribed to it.
 
     Any number of bridges share the work, on one machine or several. A bridge that is stopped or killed

@@ -36,6 +36,7 @@ def make_app() -> Celery:
     registry = load_subscriptions(settings.handlers)
     application = Celery("genesis")
     application.config_from_object("celeryconfig")
+    application.conf.task_routes = {row.name: {"queue": row.queue} for row in registry}
     for row in registry:
         soft = row.time_limit or settings.celery.time_limit_seconds
         task_for(application, row, soft_limit=soft, hard_limit=soft + KILL_AFTER)
@@ -44,7 +45,7 @@ def make_app() -> Celery:
 
 def _say(error: GenesisError) -> None:
     # Not sys.stderr: Celery turns that into log lines.
-    print(f"genesis: {error}", file=sys.__stderr__, flush=True)  # noqa: T201
+    print(f"genesis: {error}", file=sys.__stderr__, flush=True)
 
 
 def _end(error: GenesisError) -> NoReturn:
@@ -61,7 +62,7 @@ except UsageError as mistake:
 @signals.celeryd_init.connect
 def _check_queues(options: dict[str, Any] | None = None, **_: Any) -> None:
     """Refuse a queue that no subscription uses, before the worker starts; note the others for its children."""
-    global _consumed, _parent  # noqa: PLW0603 - the children are forked from here
+    global _consumed, _parent
     known = load_subscriptions().queues
     asked = (options or {}).get("queues") or ()
     names = asked.split(",") if isinstance(asked, str) else list(asked)

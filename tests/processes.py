@@ -30,7 +30,9 @@ def wait_until(condition: Callable[[], Any], what: str, seconds: float = PATIENC
 
 
 @contextmanager
-def program(argv: Sequence[str], log: Path, env: dict[str, str] | None = None, stop: signal.Signals = signal.SIGTERM) -> Iterator[subprocess.Popen[bytes]]:
+def program(
+    argv: Sequence[str], log: Path, env: dict[str, str] | None = None, stop: signal.Signals = signal.SIGTERM
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program in a process group of its own; afterwards it is asked to end, and killed if it does not."""
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     with log.open("wb") as output:
@@ -57,16 +59,20 @@ def bridge_argv() -> list[str]:
 
 def worker_argv(queues: str, children: int = 1, level: str = "INFO") -> list[str]:
     """Return the command line of a worker."""
-    name = f"{queues.split(',')[0]}@%h"
+    name = f"{queues.split(',', maxsplit=1)[0]}@%h"
     return [sys.executable, "-m", "celery", "-A", "genesis", "worker", "-Q", queues, "-c", str(children), "-l", level, "-n", name]
 
 
-def cli(*arguments: str, env: dict[str, str] | None = None, timeout: float = 300, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def cli(
+    *arguments: str, env: dict[str, str] | None = None, timeout: float = 300, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run a `genesis` command to its end."""
     return python("-m", "genesis", *arguments, env=env, timeout=timeout, cwd=cwd)
 
 
-def python(*arguments: str, env: dict[str, str] | None = None, timeout: float = 300, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def python(
+    *arguments: str, env: dict[str, str] | None = None, timeout: float = 300, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run Python to its end."""
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.run(

@@ -18,7 +18,7 @@ from genesis.bus.deadletters import letter
 from genesis.bus.ledger import Delivery
 from genesis.bus.runner import is_stale, run_handler
 from genesis.context import Context, DeliveryInfo
-from genesis.errors import BackpressureError, PermanentError, ServerUnavailableError
+from genesis.errors import BackpressureError, MalformedEventError, PermanentError, ServerUnavailableError
 from genesis.events import Event, decode
 from genesis.subscriptions import Retry, Subscription
 
@@ -81,6 +81,8 @@ def deliver(process: Process, row: Subscription, delivery: Delivery, fields: dic
     except BackpressureError as error:
         logger.info("%s waits with its result: %s", row.name, error)
         return Again(process.settings.delivery.backpressure_delay, error)
+    except MalformedEventError as error:
+        _bury(process, delivery, PermanentError.reason, error, task, worker)
     return None
 
 
@@ -170,7 +172,6 @@ def task_for(app: Any, row: Subscription, hard_limit: float, soft_limit: float) 
     attributes = {
         "name": row.name,
         "subscription": row,
-        "queue": row.queue,
         "soft_time_limit": soft_limit,
         "time_limit": hard_limit,
         "__doc__": row.handler.__doc__,

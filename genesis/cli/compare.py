@@ -94,7 +94,7 @@ def play_directly(clip: str, settings: Settings, max_frames: int | None) -> list
 
     found: list[PersonDetected] = []
 
-    def keep(event: Any) -> None:
+    def keep(event: Any, _: Any) -> None:
         if isinstance(event, PersonDetected):
             found.append(event)
 

@@ -41,7 +41,7 @@ class Played:
 
 
 @contextlib.contextmanager
-def play(  # noqa: PLR0913 - what a run is made of
+def play(
     sources: Sequence[str],
     names: Sequence[str],
     *,
@@ -130,4 +130,3 @@ def _play(stack: Stack, arguments: list[str], max_frames: int | None, progress: 
     if code := supervisor.code("capture"):
         problems.append(f"capture ended with exit code {code}")
     return Played(settings, stack.registry, client, now, time.monotonic() - begun, peak, problems)
-

@@ -127,6 +127,7 @@ def draw(played: Played, sources: tuple[str, ...], names: tuple[str, ...], path:
     """Draw the persons that were found into the first source's frames; return the video's path."""
     from genesis.capture.naming import name_all  # noqa: PLC0415
     from genesis.capture.pacing import ASSUMED_FPS, Schedule  # noqa: PLC0415
+    from genesis.capture.results import caption  # noqa: PLC0415
     from genesis.capture.sources import open_source  # noqa: PLC0415
     from genesis.cli.journal import events  # noqa: PLC0415
     from genesis.events import Keys, PersonDetected  # noqa: PLC0415
@@ -166,11 +167,6 @@ def taken_frames(source: Any, schedule: Any) -> Iterator[Any]:
             return
         if schedule.takes(index):
             yield image
-
-
-def caption(event: Any) -> str:
-    """Return the line under a frame."""
-    return f"{event.camera}   frame {event.number}   {len(event.persons)} person{'s' if len(event.persons) != 1 else ''}   {event.detector}"
 
 
 def _as_interrupt(*_: Any) -> None:

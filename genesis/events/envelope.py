@@ -76,6 +76,7 @@ def encode(event: Event) -> Fields:
 
     Raises:
         ValueError: the event has no id yet (see `completed` and `caused`).
+        MalformedEventError: it could not be read back (a time without a zone, a NaN, an empty name).
     """
     if not event.id:
         msg = f"{type(event).__name__} has no id"
@@ -96,6 +97,7 @@ def encode(event: Event) -> Fields:
     if event.frame:
         fields["framekey"] = event.frame
     fields["data"] = msgspec.json.encode(data).decode()
+    decode(fields)  # better its maker is told than all its readers
     return fields
 
 

@@ -97,7 +97,7 @@ class FrameCaptured(Event, frozen=True, kw_only=True, omit_defaults=True):
     number: Annotated[int, Meta(ge=0)]
     width: Annotated[int, Meta(ge=1)]
     height: Annotated[int, Meta(ge=1)]
-    frame_key: str
+    frame_key: Annotated[str, Meta(min_length=1, max_length=256)]
     live: bool = False
 
 

@@ -1,0 +1,1 @@
+"""What persons do over time: pure state machines, with the time passed in."""

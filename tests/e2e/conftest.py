@@ -1,0 +1,16 @@
+"""Settings for whole programs: no weights, so that the detector that is always there is used, and a data folder of the test's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the data folder of every program that this test starts."""
+    monkeypatch.setenv("GENESIS_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("GENESIS_DETECTION__OFFLINE", "true")
+    monkeypatch.setenv("GENESIS_DETECTION__WEIGHTS", str(tmp_path / "there-is-no.pt"))
+    return tmp_path
