@@ -38,9 +38,10 @@ check: ## formatting, lint, types, and which room may import which
 	$(BIN)/mypy
 	$(BIN)/lint-imports --config setup.cfg
 
-settings: ## rewrite configs/settings.yaml out of the settings model
+settings: ## rewrite configs/settings.yaml and the README's table out of the settings model
 	$(BOOTSTRAP) --extras detection
 	@$(BIN)/python scripts/settings_file.py
+	@$(BIN)/python scripts/readme.py
 
 pins: ## resolve all packages anew and rewrite the lower part of constraints.txt
 	@$(PYTHON) scripts/pin.py $(PYTHONS)
