@@ -24,8 +24,9 @@ def detector_for(settings: Settings) -> Detector:
 
 
 def load_model(context: Context) -> str:
-    """Load the detector before the first frame; return its name."""
-    return detector_for(context.settings).name
+    """Load the detector before the first frame; return its name and where it runs."""
+    detector = detector_for(context.settings)
+    return f"{detector.name} on {getattr(detector, 'device', 'cpu')}"
 
 
 @subscribe(FrameCaptured, group="detection-workers", queue="detection", preload=load_model)

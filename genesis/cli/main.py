@@ -58,12 +58,11 @@ class Commands(click.Group):
         """Run a command; our own errors are one line, with exit code 2 for a wrong use and 1 for all else."""
         try:
             return super().main(*args, **kwargs)
-        except UsageError as error:
-            click.echo(f"genesis: {error}", err=True)
-            sys.exit(2)
         except GenesisError as error:
-            click.echo(f"genesis: {error}", err=True)
-            sys.exit(1)
+            from genesis.masking import mask  # noqa: PLC0415 - --help stays quick
+
+            click.echo(f"genesis: {mask(str(error))}", err=True)
+            sys.exit(2 if isinstance(error, UsageError) else 1)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -80,6 +79,9 @@ def main(config: str | None) -> None:
       celery -A genesis worker -Q detection           tasks to more events
       celery -A genesis flower                        watch the workers
     """
+    from genesis.logs import configure  # noqa: PLC0415 - --help stays quick
+
+    configure(quiet=True)
     if config:
         from genesis.settings import CONFIG_VARIABLE  # noqa: PLC0415 - --help stays quick
 

@@ -14,7 +14,7 @@ from typing import IO
 import redis
 
 from genesis.cache import FrameCache
-from genesis.cli.up import capture_arguments, use
+from genesis.cli.launch import capture_arguments, choose_detector, use
 from genesis.connections import connect
 from genesis.embedded.stack import READY_SECONDS, Servers, Stack, erase_prefix
 from genesis.errors import GenesisError
@@ -73,15 +73,16 @@ def play(
         GenesisError: it did not get ready.
     """
     before = dict(os.environ)
+    detector = choose_detector(settings)
     progress("starting Redis", None)
     servers = Servers.existing(redis_url) if redis_url else Servers.embedded(folder)
     prefix = f"genesis-run-{uuid.uuid4().hex[:8]}" if redis_url else settings.redis.prefix
     servers.env["GENESIS_REDIS__PREFIX"] = prefix
     stack = None
     try:
-        settings = use(servers, settings)
+        settings = use({**servers.env, **detector})
         registry = load_subscriptions(settings.handlers)
-        stack = Stack(settings, registry, servers.env, log, detectors, log_level="INFO")
+        stack = Stack(settings, registry, {}, log, detectors)
         played = _play(stack, capture_arguments(tuple(sources), tuple(names), fps, loop=False), max_frames, progress)
         progress("done", played.final)
         yield played

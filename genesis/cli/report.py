@@ -185,14 +185,14 @@ def render(report: RunReport) -> Any:
     )
     facts.add_row("dropped", ", ".join(f"{count} {reason}" for reason, count in sorted(report.dropped.items())) or "nothing")
     facts.add_row("frame cache", f"{report.cache_peak_bytes / 1e6:.1f} MB at its fullest, {report.frames_left_in_cache} frames left in it")
-    if report.video:
-        facts.add_row("video", report.video)
     groups = Table(box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1, 0, 0))
     for name in ("stream", "group"):
         groups.add_column(name, no_wrap=True)
     for name in ("events", "settled", "filtered", "retried", "dead"):
         groups.add_column(name, justify="right")
     for fate in report.groups:
+        if not fate.entries:
+            continue
         groups.add_row(
             fate.stream.rpartition(":")[2],
             fate.group,
@@ -202,4 +202,6 @@ def render(report: RunReport) -> Any:
         verdict = Text("Every published frame is accounted for.", style="bold green")
     else:
         verdict = Text("\n".join(report.problems), style="bold red")
-    return Group(facts, groups, verdict)
+    idle = [stream for stream, length in report.events.items() if not length]
+    quiet = Text(f"No events in {', '.join(idle)}.\n" if idle else "", style="dim")
+    return Group(facts, groups, quiet, verdict)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+HOG_FPS = 5.0  # what two cores keep up with
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -62,15 +64,19 @@ def command(
     import msgspec  # noqa: PLC0415 - --help stays quick
     from rich.console import Console  # noqa: PLC0415
 
+    from genesis.cli.launch import check_sources, choose_detector, use  # noqa: PLC0415
     from genesis.cli.play import play  # noqa: PLC0415
     from genesis.cli.report import make_report, render  # noqa: PLC0415
-    from genesis.cli.up import check_sources  # noqa: PLC0415
     from genesis.embedded.stack import default_detectors  # noqa: PLC0415
     from genesis.settings import current  # noqa: PLC0415
 
     settings = current()
     sources = sources or ("sample",)
     check_sources(sources, names, settings)
+    settings = use(choose_detector(settings))
+    if fps is None and settings.detection.detector == "hog":
+        fps = HOG_FPS
+        click.echo(f"HOG is slow, so {fps:g} frames a second are played (--fps plays more)", err=True)
     runs = settings.data_dir.resolve() / "runs"
     folder = new_folder(runs)
     console = Console(stderr=True)
@@ -95,7 +101,9 @@ def command(
     finally:
         shutil.rmtree(folder / "redis", ignore_errors=True)
     Console().print(render(report))
-    click.echo(f"log: {log_file}")
+    if report.video:
+        click.echo(f"video  {report.video}")
+    click.echo(f"log    {log_file}")
     if report_file:
         report_file.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
     sys.exit(0 if report.ok else 1)

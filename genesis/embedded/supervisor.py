@@ -24,6 +24,7 @@ from honcho.process import Process
 
 from genesis.bus.patience import backoff
 
+NAME_WIDTH = 16
 COLOURS = ("36", "33", "32", "35", "34", "31")
 FIRST_RESTART, LONGEST_RESTART = 1.0, 30.0  # seconds
 WRONG_USE = 2  # exit code
@@ -79,7 +80,7 @@ class Supervisor:
     def __post_init__(self) -> None:
         """Prepare the log."""
         self._events: queue.Queue[Message] = queue.Queue()
-        self._printer = Printer(self.output, width=10)
+        self._printer = Printer(self.output, time_format="", width=NAME_WIDTH)  # programs tell the time themselves
         self._colours = cycle(COLOURS)
 
     def start(self, program: Program) -> None:
@@ -90,7 +91,8 @@ class Supervisor:
 
     def say(self, text: str) -> None:
         """Write a line of our own into the log."""
-        self._printer.write(Message(type="line", data=text, time=datetime.now().astimezone(), name="genesis", colour=None))
+        now = datetime.now().astimezone()
+        self._printer.write(Message(type="line", data=f"{now:%H:%M:%S} {text}", time=now, name="genesis", colour=None))
 
     def poll(self, seconds: float = 0.1) -> None:
         """Print what came in the next `seconds`, and start again what is due."""

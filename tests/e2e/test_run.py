@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 
+from genesis.connections import connect
 from tests.processes import cli
 
 FRAMES = 40
@@ -32,6 +33,18 @@ def test_the_sample_goes_through_the_whole_pipeline_and_is_reported(home: Path) 
     assert settled["genesis:persons", "person-workers"] == settled["genesis:persons", "face-workers"] == FRAMES
     assert report["frames_left_in_cache"] == 0
     assert len(_frames_of(Path(report["video"]))) == FRAMES
+
+
+def test_a_redis_that_is_there_is_used_and_left_as_it_was(home: Path, ledger: str) -> None:
+    server = connect(ledger)
+    server.set("somebody-elses", "key")
+
+    ended = cli("run", "--fps", "0", "--max-frames", "5", "--no-video", "--redis-url", ledger)
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "Every published frame is accounted for." in ended.stdout
+    assert server.keys("*") == [b"somebody-elses"]
+    del home
 
 
 def _frames_of(video: Path) -> list[object]:

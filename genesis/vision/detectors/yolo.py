@@ -69,7 +69,7 @@ class YoloDetector:
         limit_torch(settings.threads)
         self._classes = self._person_classes()
         self._batch = self._batch_size(batch)
-        logger.info("%s is loaded; it runs on %s", self.name, self.device)
+        logger.debug("%s is loaded; it runs on %s", self.name, self.device)
 
     @property
     def name(self) -> str:

@@ -1,0 +1,59 @@
+"""What the commands that start programs share: sources are looked at first, settings are handed on, a detector is chosen once."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from genesis.settings import Settings
+
+
+def check_sources(sources: tuple[str, ...], names: tuple[str, ...], settings: Settings) -> None:
+    """Refuse sources that can't work before anything is started.
+
+    Raises:
+        UsageError: more names than sources, or a recording that can't be played.
+    """
+    from genesis.capture.sources import open_source  # noqa: PLC0415
+    from genesis.errors import UsageError  # noqa: PLC0415
+
+    if len(names) > len(sources):
+        msg = f"{len(names)} --camera for {len(sources)} --source: give each source at most one name"
+        raise UsageError(msg)
+    for source in sources or [camera.source for camera in settings.cameras]:
+        opened = open_source(source, settings)
+        if not opened.live:
+            opened.close()
+
+
+def use(env: dict[str, str]) -> Settings:
+    """Set variables for this process and its children; return the settings that are then in force."""
+    from genesis import settings as settings_module  # noqa: PLC0415
+
+    os.environ.update(env)
+    settings_module.current.cache_clear()
+    return settings_module.current()
+
+
+def choose_detector(settings: Settings) -> dict[str, str]:
+    """Settle once what `detection.detector: auto` means here; return the variables that tell every worker child.
+
+    Warns where it means HOG.
+
+    Raises:
+        ModelError: the weights that are there can't be used.
+    """
+    from genesis.vision.detectors import resolve  # noqa: PLC0415
+
+    chosen = resolve(settings.detection, data_dir=settings.data_dir)
+    return {"GENESIS_DETECTION__DETECTOR": chosen.detector, "GENESIS_DETECTION__WEIGHTS": chosen.weights}
+
+
+def capture_arguments(sources: tuple[str, ...], names: tuple[str, ...], fps: float | None, *, loop: bool) -> list[str]:
+    """Return the command line of a capture process."""
+    arguments = [part for source in sources for part in ("--source", source)]
+    arguments += [part for name in names for part in ("--camera", name)]
+    if fps is not None:
+        arguments += ["--fps", str(fps)]
+    return [*arguments, "--loop" if loop else "--once"]

@@ -1,0 +1,124 @@
+"""Programs are printed, restarted, and stopped; wrong use is not tried again."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from genesis.embedded.supervisor import Program, Supervisor
+from tests.processes import wait_until
+
+COUNTING = "import sys; path = sys.argv[1]; open(path, 'a').write('x'); print('run', len(open(path).read()))"
+
+
+class Hurried:
+    """A clock that can be moved on."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        import time
+
+        return time.monotonic() + self.ahead
+
+
+@pytest.fixture
+def clock() -> Hurried:
+    return Hurried()
+
+
+@pytest.fixture
+def output() -> io.StringIO:
+    return io.StringIO()
+
+
+@pytest.fixture
+def supervisor(output: io.StringIO, clock: Hurried) -> Supervisor:
+    return Supervisor(output, dict(os.environ), clock)
+
+
+def polled(supervisor: Supervisor, condition: Callable[[], bool]) -> Callable[[], bool]:
+    def poll() -> bool:
+        supervisor.poll(0.01)
+        return condition()
+
+    return poll
+
+
+def python(name: str, code: str, *arguments: str, **options: object) -> Program:
+    return Program(name, [sys.executable, "-c", code, *arguments], **options)  # type: ignore[arg-type]
+
+
+def test_lines_are_prefixed_with_the_programs_name(supervisor: Supervisor, output: io.StringIO) -> None:
+    supervisor.start(python("speaker", "print('hello'); print('world')", keep=False))
+
+    wait_until(polled(supervisor, lambda: not supervisor.running("speaker")), "it has ended")
+
+    assert supervisor.code("speaker") == 0
+    assert [line.split("|") for line in output.getvalue().splitlines()] == [
+        [" speaker          ", " hello"],
+        [" speaker          ", " world"],
+    ]
+
+
+def test_a_program_that_dies_is_started_again_after_a_wait(
+    supervisor: Supervisor, output: io.StringIO, clock: Hurried, tmp_path: Path
+) -> None:
+    supervisor.start(python("dying", COUNTING + "; sys.exit(3)", str(tmp_path / "runs")))
+
+    wait_until(polled(supervisor, lambda: "exit code 3" in output.getvalue()), "it died")
+    assert supervisor.running("dying")
+    assert "run 2" not in output.getvalue()
+    clock.ahead += 1.0
+    wait_until(polled(supervisor, lambda: "run 2" in output.getvalue()), "it was started again")
+
+    supervisor.stop()
+    assert not supervisor.running("dying")
+
+
+def test_wrong_use_is_not_tried_again(supervisor: Supervisor, output: io.StringIO, clock: Hurried, tmp_path: Path) -> None:
+    supervisor.start(python("misused", COUNTING + "; sys.exit(2)", str(tmp_path / "runs")))
+
+    wait_until(polled(supervisor, lambda: "not started again" in output.getvalue()), "it is given up")
+    clock.ahead += 100.0
+    supervisor.poll(0.05)
+
+    assert (tmp_path / "runs").read_text() == "x"
+    assert not supervisor.running("misused")
+
+
+def test_a_program_that_does_not_end_is_killed(supervisor: Supervisor, output: io.StringIO, clock: Hurried) -> None:
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
+    supervisor.start(python("deaf", deaf, grace=5.0))
+    wait_until(polled(supervisor, lambda: "deaf\n" in output.getvalue()), "it ignores SIGTERM")
+    original = supervisor.poll
+
+    def poll(seconds: float = 0.1) -> None:
+        clock.ahead += 2.0
+        original(seconds)
+
+    supervisor.poll = poll  # type: ignore[method-assign]
+    supervisor.stop()
+
+    assert supervisor.code("deaf") == -9
+    assert "deaf did not end within 5 s: killed" in output.getvalue()
+
+
+def test_programs_are_stopped_by_name_and_the_others_run_on(supervisor: Supervisor, output: io.StringIO) -> None:
+    patient = "import time; print('up', flush=True); time.sleep(600)"
+    for name in ("first", "second"):
+        supervisor.start(python(name, patient))
+    wait_until(polled(supervisor, lambda: output.getvalue().count("up") == 2), "both run")
+
+    supervisor.stop(["first"])
+
+    assert not supervisor.running("first")
+    assert supervisor.running("second")
+    supervisor.stop()
+    assert supervisor.code("second") == -15
