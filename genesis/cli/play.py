@@ -111,7 +111,7 @@ def _play(stack: Stack, arguments: list[str], max_frames: int | None, progress: 
         raise GenesisError(msg)
     progress("playing", None)
     begun = time.monotonic()
-    stack.capture(arguments, keep=False)
+    stack.capture(arguments, keep="never")
     problems: list[str] = []
     peak, last_backlog, moved = 0, -1, time.monotonic()
     while True:

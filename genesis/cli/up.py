@@ -69,7 +69,7 @@ def command(
             settings, load_subscriptions(settings.handlers), {}, sys.stdout,
             detectors or default_detectors(), log_level or settings.log.level, flower=flower,
         )  # fmt: skip
-        _run(stack, servers, capture_arguments(sources, names, fps, loop=loop), keep=loop)
+        _run(stack, servers, capture_arguments(sources, names, fps, loop=loop))
     finally:
         servers.stop()
 
@@ -86,7 +86,7 @@ class Interrupts:
         self.count += 1
 
 
-def _run(stack: Stack, servers: Servers, arguments: list[str], *, keep: bool) -> None:
+def _run(stack: Stack, servers: Servers, arguments: list[str]) -> None:
     from genesis.embedded.stack import READY_SECONDS  # noqa: PLC0415
     from genesis.masking import mask  # noqa: PLC0415
 
@@ -98,7 +98,7 @@ def _run(stack: Stack, servers: Servers, arguments: list[str], *, keep: bool) ->
         stack.start()
         if not stack.wait_until_ready(READY_SECONDS, lambda: bool(interrupts.count)) and not interrupts.count:
             supervisor.say(f"the workers are not ready after {READY_SECONDS:.0f} s; capture starts all the same")
-        stack.capture(arguments, keep=keep)
+        stack.capture(arguments, keep="on failure")
         supervisor.say(mask(f"capture {' '.join(arguments)}"))
         told = False
         while not interrupts.count:

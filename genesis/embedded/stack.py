@@ -13,7 +13,7 @@ from genesis.bus.broker import transport_options
 from genesis.bus.patience import reach
 from genesis.connections import connect
 from genesis.embedded.redis import RedisServer
-from genesis.embedded.supervisor import WRONG_USE, Program, Supervisor
+from genesis.embedded.supervisor import WRONG_USE, Keep, Program, Supervisor
 from genesis.errors import UsageError
 from genesis.settings import Settings, current
 from genesis.subscriptions import Registry
@@ -128,7 +128,7 @@ class Stack:
             argv = [python, "-m", "celery", "-q", "-A", "genesis", "flower", "--address=127.0.0.1", "--max_tasks=5000"]
             self.supervisor.start(Program("flower", argv, grace=5))
 
-    def capture(self, arguments: Sequence[str], *, keep: bool) -> None:
+    def capture(self, arguments: Sequence[str], *, keep: Keep) -> None:
         """Start a capture process."""
         name = f"capture-{len(self.captures) + 1}" if self.captures else "capture"
         argv = [sys.executable, "-m", "genesis.capture", "--mode", "event", *arguments]

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import cycle
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from honcho.printer import Message, Printer
 from honcho.process import Process
@@ -25,6 +25,8 @@ from honcho.process import Process
 from genesis.bus.patience import backoff
 
 NAME_WIDTH = 16
+Keep = Literal["always", "on failure", "never"]
+
 COLOURS = ("36", "33", "32", "35", "34", "31")
 FIRST_RESTART, LONGEST_RESTART = 1.0, 30.0  # seconds
 WRONG_USE = 2  # exit code
@@ -38,13 +40,14 @@ class Program:
     Attributes:
         name: prefix of its lines.
         argv: program and arguments.
-        keep: start it again when it ends by itself, unless with exit code 2: a wrong use stays wrong.
+        keep: start it again when it ends by itself: `always`, `on failure` (exit code 0 means that it is done) or `never`.
+            Exit code 2 is final: a wrong use stays wrong.
         grace: seconds that it is given after SIGTERM before it is killed.
     """
 
     name: str
     argv: Sequence[str]
-    keep: bool = True
+    keep: Keep = "always"
     grace: float = 15.0
 
 
@@ -159,7 +162,7 @@ class Supervisor:
             self._ended(run)
 
     def _ended(self, run: _Run) -> None:
-        if run.asked or not run.program.keep:
+        if run.asked or run.program.keep == "never" or (run.program.keep == "on failure" and run.code == 0):
             return
         if run.code == WRONG_USE:
             self.say(f"{run.program.name} ended with exit code {WRONG_USE}: it is not started again")

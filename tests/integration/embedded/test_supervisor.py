@@ -56,7 +56,7 @@ def python(name: str, code: str, *arguments: str, **options: object) -> Program:
 
 
 def test_lines_are_prefixed_with_the_programs_name(supervisor: Supervisor, output: io.StringIO) -> None:
-    supervisor.start(python("speaker", "print('hello'); print('world')", keep=False))
+    supervisor.start(python("speaker", "print('hello'); print('world')", keep="never"))
 
     wait_until(polled(supervisor, lambda: not supervisor.running("speaker")), "it has ended")
 
@@ -80,6 +80,16 @@ def test_a_program_that_dies_is_started_again_after_a_wait(
 
     supervisor.stop()
     assert not supervisor.running("dying")
+
+
+def test_a_program_that_is_done_is_not_started_again(supervisor: Supervisor, output: io.StringIO, clock: Hurried, tmp_path: Path) -> None:
+    supervisor.start(python("done", COUNTING, str(tmp_path / "runs"), keep="on failure"))
+
+    wait_until(polled(supervisor, lambda: not supervisor.running("done")), "it is done")
+    clock.ahead += 100.0
+    supervisor.poll(0.05)
+
+    assert output.getvalue().count("run") == 1
 
 
 def test_wrong_use_is_not_tried_again(supervisor: Supervisor, output: io.StringIO, clock: Hurried, tmp_path: Path) -> None:
