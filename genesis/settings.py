@@ -105,7 +105,7 @@ class FrameCacheSettings(Section):
     """Where frames lie between capture and the tasks that look at them."""
 
     url: RedisUrl = Field(default="redis://127.0.0.1:6380/0", description="The volatile server (no append-only file).")
-    ttl_seconds: Seconds = Field(default=60.0, description="A frame that nobody asked for disappears after this time.")
+    ttl_seconds: Seconds = Field(default=60.0, description="A frame that nobody waits for any more disappears after this time.")
     max_size_mb: float = Field(
         default=500.0, gt=0, description="Stored frames take at most this much (1 MB = 1,000,000 bytes); beyond it is backpressure."
     )

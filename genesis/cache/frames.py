@@ -17,6 +17,7 @@ from genesis.errors import FrameCacheFullError, FrameMissingError, ServerUnavail
 from genesis.settings import FrameCacheSettings, Settings, current
 
 _URL_SETTING = "frame_cache.url"
+_KEPT_AT_ONCE = 500  # frames in one step: more would hold up the server
 _INCOMING_MS = 10_000
 
 
@@ -136,6 +137,18 @@ class FrameCache:
             ServerUnavailableError: Redis is away or refuses us.
         """
         return int(self._call([self._place(key) for key in keys], "remove", *keys)) if keys else 0
+
+    def keep(self, *keys: str) -> int:
+        """Give frames `frame_cache.ttl_seconds` from now on; return how many of them were there.
+
+        Raises:
+            ServerUnavailableError: Redis is away or refuses us.
+        """
+        ttl, kept = str(max(1, int(self._settings.ttl_seconds * 1000))), 0
+        for start in range(0, len(keys), _KEPT_AT_ONCE):
+            some = keys[start : start + _KEPT_AT_ONCE]
+            kept += int(self._call([self._place(key) for key in some], "keep", ttl, *some))
+        return kept
 
     def get_cache_size(self) -> int:
         """Return the bytes that the stored frames take (pixels as stored, with their headers; not Redis's own overhead).

@@ -22,6 +22,11 @@
 --           ARGV[2...]  frame keys, in the same order
 --           returns  how many of them were there
 --
+-- "keep"    KEYS[4...]  where the pixels lie
+--           ARGV[2]  time to live in ms, from now
+--           ARGV[3...]  frame keys, in the same order
+--           returns  how many of them were there
+--
 -- "measure" returns  {bytes of all frames, number of frames}
 
 local index, sizes, total = KEYS[1], KEYS[2], KEYS[3]
@@ -85,6 +90,18 @@ if ARGV[1] == 'remove' then
     end
   end
   return removed
+end
+
+if ARGV[1] == 'keep' then
+  local kept, expiry = 0, string.format('%d', now + ARGV[2])
+  for position = 4, #KEYS do
+    if redis.call('ZSCORE', index, ARGV[position - 1]) then
+      redis.call('PEXPIREAT', KEYS[position], expiry)
+      redis.call('ZADD', index, expiry, ARGV[position - 1])
+      kept = kept + 1
+    end
+  end
+  return kept
 end
 
 return {tonumber(redis.call('GET', total) or 0), redis.call('ZCARD', index)}
