@@ -32,6 +32,8 @@ task_reject_on_worker_lost = False  # it would run a task that kills its worker 
 
 worker_prefetch_multiplier = 1
 worker_max_tasks_per_child = _settings.celery.max_tasks_per_child
+# A child that replaces another loads its models before it says that it is up; Celery's own 4 s would kill it, and the next one too.
+worker_proc_alive_timeout = 300.0
 worker_max_memory_per_child = int(_settings.celery.max_memory_per_child_mb * 1000)
 worker_soft_shutdown_timeout = _settings.celery.shutdown_seconds
 worker_enable_soft_shutdown_on_idle = False
@@ -41,6 +43,10 @@ worker_log_format = "%(asctime)s %(levelname)s %(processName)s: %(message)s"
 worker_task_log_format = "%(asctime)s %(levelname)s %(task_name)s[%(task_id)s]: %(message)s"
 worker_send_task_events = False  # costs a quarter of the throughput; `-E` turns it on, for Flower
 task_send_sent_event = False
+
+# A retry is published by the child that failed, which waits with it while the broker is away: about 20 s.
+task_publish_retry_policy = {"max_retries": 25, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 1.0}
+worker_enable_prefetch_count_reduction = False  # what was under way when the broker went away comes again anyway
 
 timezone = "UTC"
 enable_utc = True

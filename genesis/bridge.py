@@ -50,7 +50,9 @@ def main(*, config: str | None, quiet: bool) -> None:
 
 
 def _say(error: GenesisError, code: int) -> int:
-    click.echo(f"genesis: {error}", err=True)
+    from genesis.masking import mask  # noqa: PLC0415 - --help stays quick
+
+    click.echo(f"genesis: {mask(str(error))}", err=True)
     return code
 
 

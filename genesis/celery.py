@@ -10,14 +10,18 @@ import multiprocessing
 import os
 import signal
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NoReturn
 
 from celery import Celery, signals
 from celery.worker.control import inspect_command
 
+from genesis.bus.broker import BrokerLines, reach_broker
 from genesis.bus.delivery import task_for
-from genesis.errors import GenesisError, UsageError
-from genesis.masking import MaskingFilter
+from genesis.bus.patience import reach
+from genesis.errors import GenesisError, ServerRefusesError, ServerUnavailableError, UsageError
+from genesis.masking import MaskingFilter, mask
 from genesis.settings import current
 from genesis.subscriptions import Registry, load_subscriptions
 
@@ -36,7 +40,7 @@ def make_app() -> Celery:
     registry = load_subscriptions(settings.handlers)
     application = Celery("genesis")
     application.config_from_object("celeryconfig")
-    application.conf.task_routes = {row.name: {"queue": row.queue} for row in registry}
+    application.conf.task_routes = {row.task: {"queue": row.queue} for row in registry}
     for row in registry:
         soft = row.time_limit or settings.celery.time_limit_seconds
         task_for(application, row, soft_limit=soft, hard_limit=soft + KILL_AFTER)
@@ -45,12 +49,12 @@ def make_app() -> Celery:
 
 def _say(error: GenesisError) -> None:
     # Not sys.stderr: Celery turns that into log lines.
-    print(f"genesis: {error}", file=sys.__stderr__, flush=True)
+    print(f"genesis: {mask(str(error))}", file=sys.__stderr__, flush=True)
 
 
 def _end(error: GenesisError) -> NoReturn:
     _say(error)
-    raise SystemExit(2)
+    raise SystemExit(2 if isinstance(error, UsageError) else 1)
 
 
 try:
@@ -60,8 +64,8 @@ except UsageError as mistake:
 
 
 @signals.celeryd_init.connect
-def _check_queues(options: dict[str, Any] | None = None, **_: Any) -> None:
-    """Refuse a queue that no subscription uses, before the worker starts; note the others for its children."""
+def _check(options: dict[str, Any] | None = None, **_: Any) -> None:
+    """Refuse a queue that no subscription uses, and servers that refuse us, before the worker starts; note the queues for its children."""
     global _consumed, _parent
     known = load_subscriptions().queues
     asked = (options or {}).get("queues") or ()
@@ -70,6 +74,26 @@ def _check_queues(options: dict[str, Any] | None = None, **_: Any) -> None:
     if unknown:
         _end(UsageError(f"unknown queue {', '.join(map(repr, unknown))} (queues: {', '.join(known)})"))
     _consumed, _parent = tuple(names) or known, os.getpid()
+    settings = current()
+    # One that is only away is waited for: the broker by Celery, which says so, the others by each task.
+    _unless_refused(partial(reach_broker, settings, seconds=0))
+    for url, setting in ((settings.redis.url, "redis.url"), (settings.frame_cache.url, "frame_cache.url")):
+        _unless_refused(partial(reach, url, setting, settings, seconds=0))
+
+
+def _unless_refused(reached: Callable[[], None]) -> None:
+    try:
+        reached()
+    except ServerRefusesError as error:
+        _end(error)
+    except ServerUnavailableError:
+        return
+
+
+@signals.worker_init.connect
+def _alone(sender: Any = None, **_: Any) -> None:
+    """Leave out what workers tell each other: nothing here asks for it, and it delays every start and every return of the broker."""
+    sender.options.update(without_gossip=True, without_mingle=True)
 
 
 @signals.after_setup_logger.connect
@@ -79,6 +103,7 @@ def _tidy_logs(logger: logging.Logger | None = None, **_: Any) -> None:
     target = logger or logging.getLogger()
     for handler in target.handlers:
         handler.addFilter(MaskingFilter())
+        handler.addFilter(BrokerLines())
     if target.level > logging.DEBUG:
         for name in ("celery.worker.strategy", "celery.app.trace"):
             logging.getLogger(name).setLevel(logging.WARNING)

@@ -58,7 +58,7 @@ def explain(error: Exception, url: str, setting: str) -> str:
     where = f"Redis at {mask(url)} ({setting})"
     text = " ".join(str(error).split())
     if isinstance(error, redis.AuthenticationError) or "WRONGPASS" in text or "NOAUTH" in text:
-        return f"{where} refused the password: correct it in the URL (redis://:PASSWORD@host:port/db)"
+        return f"{where} refused the password: correct it in the URL (between ':' and '@')"
     if isinstance(error, redis.ReadOnlyError) or "READONLY" in text:
         return f"{where} is a read-only replica: point {setting} at the primary"
     if isinstance(error, redis.TimeoutError):

@@ -34,6 +34,10 @@ class ServerUnavailableError(GenesisError):
     """Redis did not answer, or refused us, for longer than we wait. Start it or correct its URL; nothing is lost meanwhile."""
 
 
+class ServerRefusesError(ServerUnavailableError):
+    """Redis answers, but does not let us in, or can't be written to. Waiting does not help: correct what the message names."""
+
+
 class PermanentError(GenesisError):
     """An event that can never be handled. Look at its dead letter; replay it once the cause is mended."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -69,8 +70,13 @@ class Subscription:
 
     @property
     def name(self) -> str:
-        """Name of the Celery task: module and function of the handler."""
+        """Module and function of the handler."""
         return f"{self.handler.__module__}.{self.handler.__qualname__}"
+
+    @property
+    def task(self) -> str:
+        """Name of the Celery task; a function may be the handler of several groups, and each has a task of its own."""
+        return f"{self.name}:{self.event.STREAM}:{self.group}"
 
     def stream(self, keys: Keys) -> str:
         """Key of the stream that is read."""
@@ -176,7 +182,17 @@ def load_subscriptions(modules: Sequence[str] = ()) -> Registry:
             raise UsageError(msg)
         try:
             importlib.import_module(module)
-        except (ImportError, SyntaxError) as error:
-            msg = f"handlers: module {module!r} can't be imported: {error}"
+        except UsageError:
+            raise
+        except (Exception, SystemExit) as error:  # a module may do anything when it is imported
+            msg = f"handlers: module {module!r} can't be imported: {_told(error)}"
             raise UsageError(msg) from error
     return registry
+
+
+def _told(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    if isinstance(error, ImportError | SyntaxError):
+        return text
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {text} ({last.filename}, line {last.lineno})"

@@ -6,11 +6,15 @@ import logging
 import os
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+from genesis.bus.broker import reach_broker
 from genesis.bus.dispatch import Dispatcher
+from genesis.bus.keeper import Keeper
 from genesis.bus.ledger import Ledger
+from genesis.bus.outages import Outages
 from genesis.bus.process import release_frames
 from genesis.bus.pump import Pump
 from genesis.cache import FrameCache
@@ -54,15 +58,18 @@ class Bridge:
         client = connect(self.settings.redis.url, timeout=timeout)
         ledger = Ledger(self.settings, self.registry, client, self.stopped)
         ledger.create_groups()
+        reach_broker(self.settings, self.stopped)
         cache = FrameCache.of(self.settings)
+        outages = Outages()
         pumps = [
             Pump(
                 ledger, row, self.consumer, Dispatcher(app, row, row.stream(ledger.keys)),
-                lambda frames: release_frames(cache, frames), self.stopped,
+                lambda frames: release_frames(cache, frames), self.stopped, outages,
             )
             for row in self.registry
         ]  # fmt: skip
-        threads = [threading.Thread(target=self._guarded, args=(pump,), name=pump.row.group, daemon=True) for pump in pumps]
+        work = [*((pump.row.name, pump.run) for pump in pumps), ("keeper of frames", Keeper(ledger, cache, self.stopped).run)]
+        threads = [threading.Thread(target=self._guarded, args=(name, run), name=name, daemon=True) for name, run in work]
         for thread in threads:
             thread.start()
         logger.info("bridge %s serves %d subscriptions", self.consumer, len(pumps))
@@ -72,12 +79,12 @@ class Bridge:
         ledger.close()
         self._slot.close()
 
-    def _guarded(self, pump: Pump) -> None:
-        """Run a pump; should it fail in a way nobody thought of, end the whole bridge, so that it is seen and started again."""
+    def _guarded(self, name: str, run: Callable[[], None]) -> None:
+        """Run a part; should it fail in a way nobody thought of, end the whole bridge, so that it is seen and started again."""
         try:
-            pump.run()
+            run()
         except Exception:
-            logger.exception("the bridge ends: %s failed", pump.row.name)
+            logger.exception("the bridge ends: %s failed", name)
             self.failed = True
             self.stopped.set()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from copy import copy
 
 from genesis.bus.ledger import PACKAGE, Ledger
 from genesis.connections import script
@@ -14,7 +15,7 @@ _STATES = {"started": "live", "updated": "live", "recovered": "live", "lost": "l
 class LedgerCameras:
     """The camera board of event mode.
 
-    Writing the same thing twice, or an older thing late, changes nothing.
+    Writing the same thing twice, or an older thing late, changes nothing. Older is what was published earlier.
 
     Args:
         ledger: where it is kept.
@@ -26,6 +27,13 @@ class LedgerCameras:
         self._release = release
         self._camera = script(ledger.client, PACKAGE, "camera")
         self._session = script(ledger.client, PACKAGE, "session")
+        self.published = ""
+
+    def at(self, entry: str) -> LedgerCameras:
+        """Return the board for what was published as this entry of the ledger."""
+        board = copy(self)
+        board.published = "-".join(part.zfill(20) for part in entry.split("-"))
+        return board
 
     def seen(self, event: FrameCaptured) -> None:
         """Note a frame."""
@@ -37,13 +45,14 @@ class LedgerCameras:
             event.frame_key,
             event.width,
             event.height,
+            self.published,
         ]
-        self._release(key.decode() for key in self._camera(keys=self._keys(event.camera), args=args))
+        self._release(key.decode() for key in self._ledger.call(lambda: self._camera(keys=self._keys(event.camera), args=args)))
 
     def changed(self, event: SessionEvent) -> None:
         """Note a change of a camera's session."""
-        args: list[str | float] = [event.camera, event.session, _STATES[event.kind], event.time.timestamp()]
-        self._release(key.decode() for key in self._session(keys=self._keys(event.camera), args=args))
+        args = [event.camera, event.session, _STATES[event.kind], self.published]
+        self._release(key.decode() for key in self._ledger.call(lambda: self._session(keys=self._keys(event.camera), args=args)))
 
     def _keys(self, camera: str) -> list[str]:
         keys = self._ledger.keys

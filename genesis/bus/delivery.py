@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from billiard.exceptions import SoftTimeLimitExceeded
 from celery import Task
+from celery.exceptions import Reject
 
 from genesis.bus.deadletters import letter
 from genesis.bus.ledger import Delivery
@@ -53,7 +54,7 @@ def deliver(process: Process, row: Subscription, delivery: Delivery, fields: dic
         When to run it again; None when it is settled, buried, or no longer ours.
 
     Raises:
-        ServerUnavailableError: the ledger was away for longer than `redis.give_up_seconds`.
+        ServerUnavailableError: the ledger was away for longer than `redis.give_up_seconds`, or the frame cache is.
     """
     ledger = process.ledger
     try:
@@ -70,6 +71,8 @@ def deliver(process: Process, row: Subscription, delivery: Delivery, fields: dic
         outputs = run_handler(row, event, _context(process, delivery))
     except BackpressureError as error:
         return Again(process.settings.delivery.backpressure_delay, error)
+    except ServerUnavailableError:
+        raise
     except PermanentError as error:
         _bury(process, delivery, error.reason, error, task, worker)
         return None
@@ -79,6 +82,9 @@ def deliver(process: Process, row: Subscription, delivery: Delivery, fields: dic
     try:
         process.release(ledger.settle(delivery, outputs, busy_ms=busy_ms).freed)
     except BackpressureError as error:
+        if sum(ledger.keys.stream_of(output) == error.stream for output in outputs) > error.limit:
+            _bury(process, delivery, PermanentError.reason, error, task, worker)  # there will never be room for so many
+            return None
         logger.info("%s waits with its result: %s", row.name, error)
         return Again(process.settings.delivery.backpressure_delay, error)
     except MalformedEventError as error:
@@ -88,7 +94,7 @@ def deliver(process: Process, row: Subscription, delivery: Delivery, fields: dic
 
 def _context(process: Process, delivery: Delivery) -> Context:
     info = DeliveryInfo(delivery.stream, delivery.group, delivery.entry)
-    return replace(process.context, delivery=info)
+    return replace(process.context, cameras=process.cameras.at(delivery.entry), delivery=info)
 
 
 def _failed(
@@ -151,8 +157,12 @@ class EventTask(Task):  # type: ignore[misc]
             # Not the handler's fault: the entry is still pending, and no attempt is used up.
             logger.warning("entry %s of %s could not be settled: %s", entry, delivery.stream, error)
             again = Again(AWAY_SECONDS, error)
-        if again is not None:
-            raise self.retry(exc=_plain(again.error), countdown=again.seconds)
+        if again is None:
+            return
+        try:
+            self.retry(exc=_plain(again.error), countdown=again.seconds)
+        except Reject as error:
+            logger.warning("entry %s of %s stays pending: its retry can't be put into the queue: %s", entry, delivery.stream, error.reason)
 
 
 def _plain(error: BaseException) -> Exception:
@@ -170,7 +180,7 @@ def task_for(app: Any, row: Subscription, hard_limit: float, soft_limit: float) 
         soft_limit: seconds after which the handler is interrupted.
     """
     attributes = {
-        "name": row.name,
+        "name": row.task,
         "subscription": row,
         "soft_time_limit": soft_limit,
         "time_limit": hard_limit,

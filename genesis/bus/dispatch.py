@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from kombu.exceptions import OperationalError
+import redis
+from kombu.exceptions import BatchPublishError, OperationalError
 
+from genesis.connections import explain
+from genesis.masking import mask
 from genesis.subscriptions import Subscription
 
+LOOK_SECONDS = 1.0  # between two looks at the broker
 BATCH = 1000  # transport operations that kombu may hold before it sends them
 
 
@@ -24,15 +29,19 @@ class Dispatcher:
         app: the Celery application.
         row: the subscription.
         stream: key of its stream.
+        clock: monotonic seconds.
     """
 
-    def __init__(self, app: Any, row: Subscription, stream: str) -> None:
-        self._task = app.tasks[row.name]
+    def __init__(self, app: Any, row: Subscription, stream: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._task = app.tasks[row.task]
         self._app = app
         self._row = row
         self._stream = stream
         self._connection: Any = None
         self._producer: Any = None
+        self._clock = clock
+        self._looked = float("-inf")
+        self._server = ""
 
     def send(self, entries: Sequence[tuple[str, dict[str, str]]]) -> None:
         """Put entries into the queue, in order.
@@ -58,9 +67,27 @@ class Dispatcher:
         except Exception as error:
             self.close()
             if self._connection_errors(error):
-                msg = f"broker: {error}"
-                raise OSError(msg) from error
+                raise OSError(self._explained(error)) from error
             raise
+
+    def lost(self) -> bool:
+        """Tell whether the broker has begun anew since the last call, so that what was sent to it may be gone.
+
+        Only a Redis can be asked; it is, once a second at most. A connection that is made anew by itself does not show it.
+        """
+        now = self._clock()
+        if now - self._looked < LOOK_SECONDS:
+            return False
+        self._looked = now
+        try:
+            server = _identity(self._open())
+        except Exception as error:
+            self.close()
+            if self._connection_errors(error):
+                return False  # the next `send` tells
+            raise
+        before, self._server = self._server, server
+        return bool(before) and before != server
 
     def close(self) -> None:
         """Close the connection; the next `send` opens another."""
@@ -73,10 +100,23 @@ class Dispatcher:
             self._connection = self._app.connection_for_write()
             self._connection.ensure_connection(max_retries=1, interval_start=0, timeout=5)
             self._producer = self._app.amqp.Producer(self._connection.default_channel, auto_declare=False)
+            self._server = self._server or _identity(self._producer)
         return self._producer
 
     def _connection_errors(self, error: Exception) -> bool:
-        known = (OSError, OperationalError)
+        known = (OSError, OperationalError, BatchPublishError, redis.RedisError)
         if self._app.connection_for_write().connection_errors:
             known += tuple(self._app.connection_for_write().connection_errors)
         return isinstance(error, known)
+
+    def _explained(self, error: Exception) -> str:
+        url, cause = self._app.conf.broker_url, error.__cause__ or error
+        if isinstance(cause, redis.RedisError):
+            return explain(cause, url, "celery.broker_url")
+        return f"broker {mask(url)} (celery.broker_url): {mask(' '.join(str(error).split()))}"
+
+
+def _identity(producer: Any) -> str:
+    """Return what names this run of a Redis broker; nothing for another broker."""
+    client = getattr(producer.channel, "client", None)
+    return str(client.info("server")["run_id"]) if client is not None else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import uuid
@@ -14,7 +15,7 @@ import redis
 from genesis.bus.backpressure import Gate, group_backlogs
 from genesis.bus.patience import Patience
 from genesis.connections import connect, explain, script
-from genesis.errors import BackpressureError, ServerUnavailableError
+from genesis.errors import BackpressureError, ServerRefusesError
 from genesis.events import Event, Keys, encode
 from genesis.settings import Settings
 from genesis.subscriptions import Registry
@@ -122,7 +123,7 @@ class Ledger:
         stream = delivery.stream
         keys = [stream, self.keys.dead_letters(stream), self.keys.attempts(stream), self.keys.references, self.keys.counts]
         args = [delivery.group, delivery.entry, str(_now_ms()), *(part for pair in letter.items() for part in pair)]
-        answer = self._call(lambda: self._bury(keys=keys, args=args), gone=[b"gone"])
+        answer = self.call(lambda: self._bury(keys=keys, args=args), gone=[b"gone"])
         if answer[0] == b"gone":
             return NOTHING
         return Outcome(done=True, letter=answer[1].decode(), freed=_texts(answer[2]))
@@ -136,7 +137,7 @@ class Ledger:
         stream = delivery.stream
         keys = [stream, self.keys.attempts(stream), self.keys.counts]
         args = [delivery.group, delivery.entry, str(_now_ms()), str(max_retries)]
-        return int(self._call(lambda: self._fail(keys=keys, args=args), gone=0))
+        return int(self.call(lambda: self._fail(keys=keys, args=args), gone=0))
 
     def make_sure_of_room(self, event: type[Event]) -> None:
         """Ask whether an event of this type could be published now; a round trip only where its stream may be nearly full.
@@ -148,14 +149,14 @@ class Ledger:
         stream = self.keys.stream_of(event)
         limit = self.gate.limit({stream: 1})
         if limit:
-            backlog = max((group.total for group in self._call(lambda: group_backlogs(self.client, stream, limit))), default=0)
+            backlog = max((group.total for group in self.call(lambda: group_backlogs(self.client, stream, limit))), default=0)
             self.gate.saw(stream, backlog)
             if backlog >= limit:
                 raise BackpressureError(stream, backlog, limit)
 
     def count(self, name: str, by: int = 1) -> None:
         """Add to one of the totals."""
-        self._call(lambda: self.client.hincrby(self.keys.counts, name, by))
+        self.call(lambda: self.client.hincrby(self.keys.counts, name, by))
 
     def create_groups(self) -> list[tuple[str, str]]:
         """Create every stream and group that is missing, at the beginning of its stream; return those created.
@@ -166,7 +167,7 @@ class Ledger:
         created = []
         for row in self.registry:
             stream = row.stream(self.keys)
-            if self._call(lambda stream=stream, group=row.group: create_group(self.client, stream, group)):
+            if self.call(lambda stream=stream, group=row.group: create_group(self.client, stream, group)):
                 created.append((stream, row.group))
         return created
 
@@ -186,7 +187,7 @@ class Ledger:
             readers = len(self.registry.groups(output))
             body += [keys.index(stream, 5) + 1, output.frame, readers, len(fields), *fields]
         args = [*head, self.gate.limit(wanted), len(outputs), *body]
-        answer = self._call(lambda: self._settle(keys=keys, args=args), gone=[b"gone"])
+        answer = self.call(lambda: self._settle(keys=keys, args=args), gone=[b"gone"])
         if answer[0] == b"full":
             stream, backlog = answer[1].decode(), int(answer[2])
             self.gate.saw(stream, backlog)
@@ -199,18 +200,28 @@ class Ledger:
         self.gate.published(wanted)
         return Outcome(done=True, freed=_texts(answer[2]))
 
-    def _call(self, action: Any, gone: Any = None) -> Any:
+    def call(self, action: Any, gone: Any = None) -> Any:
+        """Do something with the client, again and again while Redis is away; it must be something that may be done twice.
+
+        Args:
+            action: returns the client's answer.
+            gone: what to return where the stream or the group has been removed.
+
+        Raises:
+            ServerRefusesError: Redis does not let us in, or does not do this.
+            ServerUnavailableError: Redis was away for longer than `redis.give_up_seconds`.
+        """
         try:
             return self._patience.call(action)
         except redis.ResponseError as error:
             if gone is not None and "NOGROUP" in str(error):
                 return gone  # the stream was removed: nobody waits for this entry any more
-            raise ServerUnavailableError(explain(error, self.settings.redis.url, "redis.url")) from error
+            raise ServerRefusesError(explain(error, self.settings.redis.url, "redis.url")) from error
 
     def _publication(self, ids: tuple[str, ...]) -> tuple[str, int]:
         local = self._publisher
-        if not hasattr(local, "name"):
-            local.name, local.number, local.ids = uuid.uuid4().hex, 0, None
+        if getattr(local, "pid", None) != os.getpid():  # a fork's numbers would be taken for repetitions of its parent's
+            local.pid, local.name, local.number, local.ids = os.getpid(), uuid.uuid4().hex, 0, None
         if local.ids != ids:
             local.number, local.ids = local.number + 1, ids
         return local.name, local.number

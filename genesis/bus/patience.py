@@ -12,8 +12,10 @@ from typing import TypeVar
 
 import redis
 
-from genesis.connections import UNAVAILABLE, explain
-from genesis.errors import ServerUnavailableError
+from genesis.connections import UNAVAILABLE, connect, explain
+from genesis.errors import ServerRefusesError, ServerUnavailableError, UsageError
+from genesis.masking import mask
+from genesis.settings import Settings
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -52,7 +54,8 @@ class Patience:
         The action may run twice though it took effect the first time: it must be one that can.
 
         Raises:
-            ServerUnavailableError: the server was away for longer than `seconds`, or refuses for good.
+            ServerRefusesError: the server does not let us in.
+            ServerUnavailableError: it was away for longer than `seconds`.
         """
         deadline = self.clock() + self.seconds
         attempt = 0
@@ -62,15 +65,47 @@ class Patience:
             except UNAVAILABLE as error:
                 attempt += 1
                 reason = explain(error, self.url, self.setting)
+                wait = backoff(attempt)
+                if isinstance(error, redis.AuthenticationError):
+                    raise ServerRefusesError(reason) from error
+                if self.stopped.is_set() or self.clock() + wait > deadline:
+                    raise ServerUnavailableError(reason) from error
                 if not self._away:
                     self._away = True
                     logger.warning("%s; trying again for %g s", reason, self.seconds)
-                wait = backoff(attempt)
-                if isinstance(error, redis.AuthenticationError) or self.stopped.is_set() or self.clock() + wait > deadline:
-                    raise ServerUnavailableError(reason) from error
                 self.stopped.wait(wait)
             else:
                 if self._away:
                     self._away = False
                     logger.info("%s answers again", self.setting)
                 return result
+
+
+def reach(url: str, setting: str, settings: Settings, stopped: Signal | None = None, *, seconds: float | None = None) -> None:
+    """Wait until a Redis server answers, lets us in and can be written to; what is asked of it changes nothing.
+
+    Args:
+        url: the server's URL.
+        setting: the setting that names it, such as `frame_cache.url`.
+        settings: of this installation, for the key prefix and the times.
+        stopped: set when the process is asked to end.
+        seconds: how long it may be away; None takes `redis.give_up_seconds`.
+
+    Raises:
+        ServerRefusesError: it does not let us in, or can't be written to.
+        ServerUnavailableError: it was away for too long.
+        UsageError: that is no URL.
+    """
+    try:
+        client = connect(url, timeout=settings.redis.timeout_seconds)
+    except ValueError as error:
+        msg = f"{setting}: {mask(url)!r}: {error}"
+        raise UsageError(msg) from None
+    patience = Patience(url, setting, settings.redis.give_up_seconds if seconds is None else seconds, stopped or Signal())
+    try:
+        # A replica that can't be written to refuses this even where there is no such key.
+        patience.call(lambda: client.delete(f"{settings.redis.prefix}:probe"))
+    except redis.RedisError as error:
+        raise ServerRefusesError(explain(error, url, setting)) from error
+    finally:
+        client.close()

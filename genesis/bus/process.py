@@ -27,6 +27,7 @@ class Process:
     settings: Settings
     ledger: Ledger
     cache: FrameCache
+    cameras: LedgerCameras
     context: Context
 
     @classmethod
@@ -38,7 +39,8 @@ class Process:
         def release(frames: Iterable[str]) -> None:
             release_frames(cache, frames)
 
-        return cls(settings, ledger, cache, Context(settings, cache, LedgerCameras(ledger, release)))
+        cameras = LedgerCameras(ledger, release)
+        return cls(settings, ledger, cache, cameras, Context(settings, cache, cameras))
 
     def release(self, frames: Iterable[str]) -> None:
         """Delete frames that nobody needs any more."""

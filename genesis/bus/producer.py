@@ -36,15 +36,16 @@ class Producer:
         self.ledger.create_groups()
 
     def publish(self, *events: Event) -> Sequence[Event]:
-        """Publish events, in order, and return them with their ids; up to 100 of them are one atomic step.
+        """Publish events, in order, and return them with their ids; up to 100 of them (or `max_pending`) are one atomic step.
 
         Raises:
             BackpressureError: a stream has no room. Of more than 100 events, earlier hundreds were published.
             ServerUnavailableError: Redis was away for longer than `redis.give_up_seconds`.
         """
         finished = [completed(event) for event in events]
-        for start in range(0, len(finished), CHUNK):
-            self.ledger.publish(finished[start : start + CHUNK])
+        chunk = min(CHUNK, self.settings.event_driven.backpressure.max_pending)
+        for start in range(0, len(finished), chunk):
+            self.ledger.publish(finished[start : start + chunk])
         return finished
 
     def make_sure_of_room(self, event: type[Event]) -> None:

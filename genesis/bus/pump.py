@@ -12,6 +12,7 @@ import redis
 
 from genesis.bus.deadletters import letter
 from genesis.bus.ledger import Delivery, Ledger, create_group
+from genesis.bus.outages import Outages
 from genesis.bus.patience import backoff
 from genesis.bus.window import Window
 from genesis.connections import UNAVAILABLE, explain
@@ -33,6 +34,10 @@ class Sender(Protocol):
         """Put entries into the queue; raises OSError while the broker is away."""
         ...
 
+    def lost(self) -> bool:
+        """Tell whether what was sent may be gone."""
+        ...
+
     def close(self) -> None:
         """Close the connection."""
         ...
@@ -43,7 +48,7 @@ class Pump:
 
     What can be answered here is: a malformed or oversized entry is buried, one that the subscription's
     filter refuses is settled. On start the consumer's own pending entries are dispatched again, since
-    the queue may have been lost; a second run of an entry settles to nothing.
+    the queue may have been lost; so they are when the broker has begun anew. A second run of an entry settles to nothing.
 
     Args:
         ledger: with a connection whose timeout is longer than `bridge.block_seconds`.
@@ -52,6 +57,7 @@ class Pump:
         sender: the way to the queue.
         release: called with the frames that nobody needs any more.
         stopped: set when the bridge is asked to end.
+        outages: of the bridge.
     """
 
     def __init__(
@@ -62,7 +68,9 @@ class Pump:
         sender: Sender,
         release: Callable[[Iterable[str]], None],
         stopped: threading.Event,
+        outages: Outages,
     ) -> None:
+        self.outages = outages
         self.ledger = ledger
         self.row = row
         self.consumer = consumer
@@ -77,6 +85,8 @@ class Pump:
         self._in_flight = 0
         self._taken = 0
         self._recovered = False
+        self._no_group = False
+        self._waits = 0  # in a row, without anything having been settled meanwhile
 
     def run(self) -> None:
         """Pump until `stopped`, through any absence of Redis or the broker."""
@@ -91,19 +101,22 @@ class Pump:
             except redis.ResponseError as error:
                 failures += 1
                 if "NOGROUP" in str(error):
-                    create_group(self.ledger.client, self.stream, self.row.group)
-                    logger.warning("group %s of %s was missing and has been created again", self.row.group, self.stream)
+                    self._no_group = True
                 else:
                     self._wait_out(error, failures)
             else:
                 if failures:
-                    logger.info("%s goes on", self.row.name)
+                    self.outages.over(self.row.name)
                 failures = 0
         self.sender.close()
 
     def step(self) -> None:
         """Do one round: own pending entries at first, else new ones, or wait for room."""
-        if not self._recovered:
+        if self._no_group:
+            create_group(self.ledger.client, self.stream, self.row.group)
+            self._no_group = False
+            logger.warning("group %s of %s was missing and has been created again", self.row.group, self.stream)
+        if not self._recovered or (self._in_flight and self.sender.lost()):
             self.recover()
             return
         room = int(self.window.size) - self._in_flight
@@ -150,6 +163,8 @@ class Pump:
                 if self.stopped.is_set():
                     return  # they stay pending, and are recovered at the next start
             else:
+                if failures:
+                    self.outages.over(self.row.name)
                 self.dispatched += len(entries)
                 return
 
@@ -204,16 +219,19 @@ class Pump:
             pipe.hmget(self.ledger.keys.counts, [f"{row}settled", f"{row}busy_ms"])
             pending, (settled, busy) = pipe.execute()
         mine = next((int(c["pending"]) for c in pending["consumers"] if c["name"] == self.consumer.encode()), 0)
+        self._waits = self._waits + 1 if mine == self._in_flight else 0
         self._in_flight = mine
         self.window.measured(time.monotonic(), self._taken - mine, int(settled or 0), int(busy or 0))
 
     def _pause(self) -> float:
-        if not self.window.rate:
-            return LEAST_PAUSE * 5
-        return min(LONGEST_PAUSE, max(LEAST_PAUSE, 0.25 * self.window.size / self.window.rate))
+        expected = 0.25 * self.window.size / self.window.rate if self.window.rate else LEAST_PAUSE * 5
+        return min(LONGEST_PAUSE, max(LEAST_PAUSE, expected) * float(2 ** min(self._waits, 10)))
 
     def _wait_out(self, error: Exception, failures: int) -> None:
-        if failures == 1:
-            reason = explain(error, self.ledger.settings.redis.url, "redis.url") if isinstance(error, redis.RedisError) else str(error)
-            logger.warning("%s waits: %s", self.row.name, reason)
+        server, reason = "redis.url", str(error)
+        if isinstance(error, redis.RedisError):
+            reason = explain(error, self.ledger.settings.redis.url, server)
+        elif isinstance(error, OSError):
+            server = "celery.broker_url"
+        self.outages.met(server, self.row.name, reason)
         self.stopped.wait(backoff(failures))

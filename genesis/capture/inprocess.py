@@ -13,7 +13,7 @@ import numpy.typing as npt
 from genesis.bus.runner import is_stale, run_handler
 from genesis.context import Context, FrameReader
 from genesis.errors import FrameMissingError, PermanentError, UsageError
-from genesis.events import Event, FrameCaptured, SessionEvent, completed
+from genesis.events import Event, FrameCaptured, SessionEvent, completed, encode
 from genesis.settings import Settings
 from genesis.subscriptions import Registry, Subscription
 
@@ -119,6 +119,8 @@ class InProcess:
                 if row.when is not None and not row.when(event):
                     return []
                 outputs = run_handler(row, event, self.context)
+                for output in outputs:
+                    encode(output)  # refuses here what event mode refuses
             except UsageError:
                 raise  # settings or weights that can't work: the next frame would meet the same
             except Exception as error:  # noqa: BLE001 - a handler may raise anything

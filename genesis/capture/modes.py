@@ -41,12 +41,14 @@ class EventSink:
     """
 
     def __init__(self, settings: Settings, stopped: threading.Event | None = None) -> None:
+        from genesis.bus.patience import reach  # noqa: PLC0415
         from genesis.bus.producer import Producer  # noqa: PLC0415 - sync mode needs no Redis
         from genesis.cache import FrameCache  # noqa: PLC0415
 
         self._producer = Producer(settings, stopped=stopped)
         self._cache = FrameCache.of(settings)
         self._producer.start()
+        reach(settings.frame_cache.url, "frame_cache.url", settings, stopped)
 
     def frame(self, event: FrameCaptured, image: Image) -> None:
         """Store the pixels and publish the frame."""

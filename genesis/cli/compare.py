@@ -60,13 +60,14 @@ def _played(clip: str, settings: Settings, iou: float, max_frames: int | None, d
 
     from genesis.cli.agreement import agreement, by_frame  # noqa: PLC0415
     from genesis.cli.journal import events  # noqa: PLC0415
-    from genesis.cli.launch import check_sources  # noqa: PLC0415
+    from genesis.cli.launch import check_sources, interruptible  # noqa: PLC0415
     from genesis.cli.play import play  # noqa: PLC0415
     from genesis.cli.run import ProgressLine, new_folder  # noqa: PLC0415
     from genesis.embedded.stack import default_detectors  # noqa: PLC0415
     from genesis.events import Keys, PersonDetected  # noqa: PLC0415
 
     check_sources((clip,), (), settings)
+    interruptible()
     folder = new_folder(settings.data_dir.resolve() / "runs")
     try:
         with (

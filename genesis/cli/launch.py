@@ -3,10 +3,42 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from genesis.settings import Settings
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What asks a command to end: Ctrl-C, a service manager, a terminal that is closed."""
+
+
+def interruptible() -> None:
+    """Let every signal that asks this command to end raise KeyboardInterrupt, so that what was started is stopped."""
+
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    for number in ENDING:
+        signal.signal(number, interrupt)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Hold back those signals in the main thread: a second Ctrl-C must not leave half of the programs running."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def check_sources(sources: tuple[str, ...], names: tuple[str, ...], settings: Settings) -> None:

@@ -14,7 +14,7 @@ from typing import IO
 import redis
 
 from genesis.cache import FrameCache
-from genesis.cli.launch import capture_arguments, choose_detector, use
+from genesis.cli.launch import capture_arguments, choose_detector, undisturbed, use
 from genesis.connections import connect
 from genesis.embedded.stack import READY_SECONDS, Servers, Stack, erase_prefix
 from genesis.errors import GenesisError
@@ -87,15 +87,16 @@ def play(
         progress("done", played.final)
         yield played
     finally:
-        if stack is not None:
-            progress("stopping", None)
-            stack.stop()
-        if redis_url:
-            for url in {servers.env["GENESIS_REDIS__URL"], servers.env["GENESIS_FRAME_CACHE__URL"]}:
-                erase_prefix(url, prefix)
-        servers.stop()
-        os.environ.clear()
-        os.environ.update(before)
+        with undisturbed():
+            if stack is not None:
+                progress("stopping", None)
+                stack.stop()
+            if redis_url:
+                for url in {servers.env["GENESIS_REDIS__URL"], servers.env["GENESIS_FRAME_CACHE__URL"]}:
+                    erase_prefix(url, prefix)
+            servers.stop()
+            os.environ.clear()
+            os.environ.update(before)
 
 
 def _play(stack: Stack, arguments: list[str], max_frames: int | None, progress: Progress) -> Played:
@@ -113,7 +114,7 @@ def _play(stack: Stack, arguments: list[str], max_frames: int | None, progress: 
     begun = time.monotonic()
     stack.capture(arguments, keep="never")
     problems: list[str] = []
-    peak, last_backlog, moved = 0, -1, time.monotonic()
+    peak, last_settled, moved = 0, -1, time.monotonic()
     while True:
         supervisor.poll(0.2)
         now = status(client, cache, settings, stack.registry)
@@ -121,8 +122,8 @@ def _play(stack: Stack, arguments: list[str], max_frames: int | None, progress: 
         capturing = supervisor.running("capture")
         progress("playing" if capturing else "finishing", now)
         settled = sum(count for stream in now.streams for group in stream.groups for count in group.totals.values())
-        if settled != last_backlog:
-            last_backlog, moved = settled, time.monotonic()
+        if settled != last_settled or not now.backlog:
+            last_settled, moved = settled, time.monotonic()
         if not capturing and not now.backlog:
             break
         if time.monotonic() - moved > STUCK_SECONDS:

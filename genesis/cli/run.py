@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import shutil
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,7 +63,7 @@ def command(
     import msgspec  # noqa: PLC0415 - --help stays quick
     from rich.console import Console  # noqa: PLC0415
 
-    from genesis.cli.launch import check_sources, choose_detector, use  # noqa: PLC0415
+    from genesis.cli.launch import check_sources, choose_detector, interruptible, use  # noqa: PLC0415
     from genesis.cli.play import play  # noqa: PLC0415
     from genesis.cli.report import make_report, render  # noqa: PLC0415
     from genesis.embedded.stack import default_detectors  # noqa: PLC0415
@@ -80,7 +79,7 @@ def command(
     runs = settings.data_dir.resolve() / "runs"
     folder = new_folder(runs)
     console = Console(stderr=True)
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    interruptible()
     log_file = folder / "run.log"
     video = None if no_video else (video_file or folder / "annotated").resolve()
     try:
@@ -175,10 +174,6 @@ def taken_frames(source: Any, schedule: Any) -> Iterator[Any]:
             return
         if schedule.takes(index):
             yield image
-
-
-def _as_interrupt(*_: Any) -> None:
-    raise KeyboardInterrupt
 
 
 class ProgressLine:

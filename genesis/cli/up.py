@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from genesis.cli.launch import ENDING
+
 if TYPE_CHECKING:
     from genesis.embedded.stack import Servers, Stack
 
@@ -48,7 +50,7 @@ def command(
     then stops the rest; a second Ctrl-C does not wait for the workers. Nothing is lost either way:
     started again, it goes on where it was.
     """
-    from genesis.cli.launch import capture_arguments, check_sources, choose_detector, use  # noqa: PLC0415 - --help stays quick
+    from genesis.cli.launch import capture_arguments, check_sources, choose_detector, interruptible, use  # noqa: PLC0415 - --help stays quick
     from genesis.embedded.stack import Servers, Stack, default_detectors  # noqa: PLC0415
     from genesis.errors import UsageError  # noqa: PLC0415
     from genesis.settings import current  # noqa: PLC0415
@@ -62,6 +64,7 @@ def command(
         msg = "no camera: give --source (try `--source sample`), or list cameras in configs/settings.yaml"
         raise UsageError(msg)
     check_sources(sources, names, settings)
+    interruptible()
     servers = Servers.existing(redis_url, cache_url) if redis_url else Servers.embedded(settings.data_dir.resolve() / "redis")
     try:
         settings = use({**servers.env, **choose_detector(settings)})
@@ -75,11 +78,11 @@ def command(
 
 
 class Interrupts:
-    """Counts Ctrl-C and SIGTERM instead of dying of them."""
+    """Counts what asks to end (Ctrl-C, SIGTERM, a closed terminal) instead of dying of it."""
 
     def __init__(self) -> None:
         self.count = 0
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in ENDING:
             signal.signal(number, self._note)
 
     def _note(self, *_: Any) -> None:

@@ -70,7 +70,10 @@ class Servers:
         reach(url, "--redis-url", current())
         if cache != url:
             reach(cache, "--cache-url", current())
-        broker = f"redis+socket://{cache.removeprefix('unix://')}" if cache.startswith("unix://") else cache
+        broker = cache
+        if cache.startswith("unix://"):
+            path, mark, options = cache.removeprefix("unix://").partition("?")
+            broker = f"redis+socket://{path}{mark}{options.replace('db=', 'virtual_host=')}"
         return cls(env={"GENESIS_REDIS__URL": url, "GENESIS_FRAME_CACHE__URL": cache, "GENESIS_CELERY__BROKER_URL": broker})
 
     def dead(self) -> RedisServer | None:
@@ -182,7 +185,8 @@ class Stack:
 
 def default_detectors() -> int:
     """Return how many detection children this machine is given: one a core, but no more than four."""
-    return max(1, min(len(os.sched_getaffinity(0)), MOST_DETECTORS))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, MOST_DETECTORS))
 
 
 def erase_prefix(url: str, prefix: str) -> int:

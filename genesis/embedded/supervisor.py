@@ -95,7 +95,7 @@ class Supervisor:
     def say(self, text: str) -> None:
         """Write a line of our own into the log."""
         now = datetime.now().astimezone()
-        self._printer.write(Message(type="line", data=f"{now:%H:%M:%S} {text}", time=now, name="genesis", colour=None))
+        self._write(Message(type="line", data=f"{now:%H:%M:%S} {text}", time=now, name="genesis", colour=None))
 
     def poll(self, seconds: float = 0.1) -> None:
         """Print what came in the next `seconds`, and start again what is due."""
@@ -146,6 +146,11 @@ class Supervisor:
         while not self._known(run):
             self._take(self._events.get(timeout=10))
 
+    def _write(self, message: Message) -> None:
+        # Whoever read the log may be gone (`| head`, a closed terminal): the programs must be stopped in order all the same.
+        with contextlib.suppress(OSError):
+            self._printer.write(message)
+
     @staticmethod
     def _known(run: _Run) -> bool:
         return run.pid is not None or run.code is not None
@@ -153,7 +158,7 @@ class Supervisor:
     def _take(self, message: Any) -> None:
         run = self._runs[message.name]
         if message.type == "line":
-            self._printer.write(message)
+            self._write(message)
             self.watch(message.name, message.data.decode("utf-8", "replace").rstrip())
         elif message.type == "start":
             run.pid = message.data["pid"]

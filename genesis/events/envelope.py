@@ -76,7 +76,7 @@ def encode(event: Event) -> Fields:
 
     Raises:
         ValueError: the event has no id yet (see `completed` and `caused`).
-        MalformedEventError: it could not be read back (a time without a zone, a NaN, an empty name).
+        MalformedEventError: it could not be read back (a time without a zone, a NaN, an empty name, a NumPy number).
     """
     if not event.id:
         msg = f"{type(event).__name__} has no id"
@@ -87,7 +87,7 @@ def encode(event: Event) -> Fields:
         "id": event.id,
         "source": f"/cameras/{event.camera}",
         "type": event.TYPE,
-        "time": msgspec.to_builtins(event.time),
+        "time": msgspec.to_builtins(event.time, enc_hook=str),
         "subject": event.camera,
         "dataschema": schema_uri(type(event)),
         "datacontenttype": "application/json",
@@ -96,8 +96,13 @@ def encode(event: Event) -> Fields:
         fields["traceparent"] = event.traceparent
     if event.frame:
         fields["framekey"] = event.frame
-    fields["data"] = msgspec.json.encode(data).decode()
-    decode(fields)  # better its maker is told than all its readers
+    try:
+        fields["data"] = msgspec.json.encode(data).decode()
+        decode(fields)  # better its maker is told than all its readers
+    except (TypeError, ValueError, RecursionError) as error:
+        # A number of NumPy's, most often: JSON has none of those.
+        msg = f"{type(event).__name__}: {error}"
+        raise MalformedEventError(msg[:500]) from error
     return fields
 
 

@@ -123,6 +123,8 @@ def test_a_module_of_the_users_own_is_imported_beside_ours(own_module: Path, mon
         (None, "No module named 'site_handlers'"),
         ("import nothing_of_this_name\n", "No module named 'nothing_of_this_name'"),
         ("def broken(:\n", "invalid syntax"),
+        ("\nraise RuntimeError('no\\n', 'way')\n", "site_handlers.py, line 2)"),
+        ("import sys\nsys.exit(0)\n", "SystemExit: 0 ("),
     ],
 )
 def test_a_module_that_cannot_be_imported_is_named(own_module: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, part: str) -> None:
@@ -135,6 +137,7 @@ def test_a_module_that_cannot_be_imported_is_named(own_module: Path, monkeypatch
 
     assert "'site_handlers' can't be imported" in str(caught.value)
     assert part in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["", ".handlers", "site_handlers.py/", "site handlers"])

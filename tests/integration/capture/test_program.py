@@ -14,6 +14,7 @@ import pytest
 import redis
 
 MOST_MEGABYTES = 150
+LIBRARIES_MEGABYTES = 50  # of code and tables in files that all processes share, as they are with small pages: 43 measured
 HEAVY = ("torch", "tensorflow", "ultralytics", "deepface", "openvino", "onnxruntime")
 PATIENCE_SECONDS = 30
 
@@ -40,14 +41,32 @@ cameras = [Camera(name=name, source=sys.argv[1]) for name in ("a", "b")]
 sys.exit(runner.run(cameras, Settings(), sink=Sink(), loop=True).exit_code)
 """
 
+# What is the program's own is sampled. The peak that the kernel keeps would count the pages of shared libraries too, and of
+# these it maps 2 MB at a time or 64 kB, as the page cache happens to hold them: 30 MB more right after an installation.
 MEASURED = """
-import json, sys
+import json, sys, threading
+peak, ended = 0, threading.Event()
+
+def sample():
+    global peak
+    while True:
+        last = ended.is_set()
+        with open("/proc/self/status") as status:
+            now = sum(int(line.split()[1]) for line in status if line.startswith(("RssAnon", "RssShmem")))
+        peak = max(peak, now)
+        if last:
+            return
+        ended.wait(0.002)
+
+sampler = threading.Thread(target=sample)
+sampler.start()
 from genesis.capture.__main__ import main
 try:
     main(sys.argv[2:])
 except SystemExit as end:
     code = end.code
-peak = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
+ended.set()
+sampler.join()
 print(json.dumps({"code": code, "megabytes": peak * 1024 / 1e6, "loaded": [name for name in sys.argv[1].split() if name in sys.modules]}))
 """
 
@@ -119,4 +138,4 @@ def test_event_mode_is_small_and_loads_no_engine(clip, settings, ledger):
     assert measured["code"] == 0, answer.stderr
     assert published == (30, 2)
     assert measured["loaded"] == []
-    assert measured["megabytes"] < MOST_MEGABYTES
+    assert 20 < measured["megabytes"] < MOST_MEGABYTES - LIBRARIES_MEGABYTES

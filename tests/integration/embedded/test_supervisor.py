@@ -132,3 +132,19 @@ def test_programs_are_stopped_by_name_and_the_others_run_on(supervisor: Supervis
     assert supervisor.running("second")
     supervisor.stop()
     assert supervisor.code("second") == -15
+
+
+def test_programs_are_stopped_though_nobody_reads_the_log_any_more(clock: Hurried) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w", buffering=1) as closed:
+        supervisor = Supervisor(closed, dict(os.environ), clock)
+        talkative = "import time\nwhile True: print('line', flush=True); time.sleep(0.01)"
+        supervisor.start(python("talkative", talkative))
+
+        supervisor.poll(0.1)
+        supervisor.say("stopping")
+        supervisor.stop()
+
+        assert supervisor.code("talkative") == -15
+        os.dup2(os.open(os.devnull, os.O_WRONLY), writer)  # what is left in the buffer can be written there

@@ -118,3 +118,16 @@ def test_settings_that_can_not_work_end_it() -> None:
 
     with pytest.raises(ModelError):
         pipeline(Subscription(PersonDetected, "g", "q", unusable)).handle(persons())
+
+
+def test_an_output_that_event_mode_would_refuse_is_a_failure_here_too() -> None:
+    def careless(event: FrameCaptured, _: Context) -> list[Event]:
+        return [AlertEvent.about(event, rule="r"), persons(event.number, width=np.int64(64))]
+
+    seen: list[Event] = []
+    line = pipeline(Subscription(FrameCaptured, "careless", "q", careless), seen=seen)
+
+    line.frame(frame(1), PICTURE)
+
+    assert [type(event) for event in seen] == [FrameCaptured]
+    assert sum(line.failed.values()) == 1

@@ -19,9 +19,13 @@ from genesis.vision.detectors.hog import HogDetector
 
 
 @pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def _photographs() -> None:
     if importlib.util.find_spec("ultralytics") is None:
         pytest.skip("no photographs: ultralytics is not installed")
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory, _photographs: None) -> Path:
     return sample_clip(tmp_path_factory.mktemp("sample"))
 
 
@@ -75,6 +79,7 @@ def test_without_ultralytics_it_says_what_to_install(tmp_path: Path, monkeypatch
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("_photographs")
 def test_a_folder_that_can_not_be_made_is_said_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -126,6 +127,23 @@ def test_the_fields_are_those_of_cloud_events() -> None:
         "framekey": "door-7",
         "data": '{"camera":"door","session":"s","number":7,"width":768,"height":576,"live":false}',
     }
+
+
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [
+        ({"number": np.int64(7)}, "numpy.int64"),
+        ({"session": "\ud800"}, "surrogates"),
+        ({"session": object()}, "object"),
+        ({"time": "noon"}, "time"),
+        ({"time": object()}, "time"),
+        ({"id": 7}, "int"),
+    ],
+    ids=str,
+)
+def test_what_is_no_value_of_an_event_is_a_malformed_one_when_it_is_written(changes: dict[str, Any], part: str) -> None:
+    with pytest.raises(MalformedEventError, match=part):
+        encode(a_frame(**changes))
 
 
 def test_an_event_without_an_id_is_not_written() -> None:

@@ -1,0 +1,83 @@
+"""A pump goes on after what befalls its stream, and rests while nobody works."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+
+import pytest
+import redis
+
+from genesis.bus import pump as pump_module
+from genesis.bus.ledger import Ledger, create_group
+from genesis.bus.outages import Outages
+from genesis.bus.pump import LONGEST_PAUSE, Entry, Pump
+from genesis.events import ZoneEvent, completed
+from tests.events_of_tests import zone
+from tests.integration.bus.conftest import row
+from tests.processes import wait_until
+
+
+class Sent:
+    """A queue that nobody takes from."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+
+    def send(self, entries: Sequence[Entry]) -> None:
+        self.entries += entries
+
+    def lost(self) -> bool:
+        return False
+
+    def close(self) -> None: ...
+
+
+@pytest.fixture
+def sent() -> Sent:
+    return Sent()
+
+
+@pytest.fixture
+def pump(bus: Ledger, sent: Sent) -> Iterator[Pump]:
+    bus.settings = bus.settings.model_copy(update={"bridge": bus.settings.bridge.model_copy(update={"block_seconds": 0.05})})
+    made = Pump(bus, row(ZoneEvent), "bridge", sent, lambda _frames: None, threading.Event(), Outages())
+    yield made
+    made.stopped.set()
+
+
+def test_a_group_that_is_lost_is_made_again_though_the_server_is_away_at_first(
+    bus: Ledger, pump: Pump, sent: Sent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[str] = []
+
+    def failing_once(client: redis.Redis, stream: str, group: str) -> bool:
+        tries.append(group)
+        if len(tries) == 1:
+            raise redis.ConnectionError("gone again")
+        return create_group(client, stream, group)
+
+    monkeypatch.setattr(pump_module, "create_group", failing_once)
+    bus.publish([completed(zone())])
+    thread = threading.Thread(target=pump.run)
+
+    thread.start()
+    wait_until(lambda: sent.entries, "the entry is dispatched")
+    pump.stopped.set()
+    thread.join()
+
+    assert tries == ["testers", "testers"]
+
+
+def test_a_pump_whose_window_is_full_asks_ever_more_seldom_while_nothing_is_settled(bus: Ledger, pump: Pump) -> None:
+    create_group(bus.client, "genesis:zones", "testers")
+    bus.publish([completed(zone(str(number))) for number in range(20)])
+    pauses: list[float] = []
+    pump.stopped.wait = lambda timeout=None: bool(pauses.append(timeout or 0.0))  # type: ignore[method-assign]
+
+    for _ in range(12):
+        pump.step()
+
+    assert pauses[0] < LONGEST_PAUSE / 4
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == LONGEST_PAUSE
