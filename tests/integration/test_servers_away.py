@@ -125,9 +125,11 @@ def test_the_ledger_may_be_away_for_a_while(site: Site) -> None:
     assert sorted(numbers(site, PersonDetected)) == sorted(published)
     assert sorted(number for _, number in published) == list(range(len(published)))
     assert site.client().xlen("genesis:frames:dlq") == 0
-    # One line for each thread that had something in hand, not one for each try.
+    # Not one line for each try, nor for each of the bridge's threads; a worker may have had nothing in hand.
     away = "(redis.url) can't be reached"
-    assert (site.said("capture", away), site.said("worker", away), 1 <= site.said("bridge", away) <= 2) == (1, 1, True)
+    assert site.said("capture", away) == 1
+    assert site.said("worker", away) <= 1
+    assert 1 <= site.said("bridge", away) <= 3
     assert site.tracebacks() == []
 
 
