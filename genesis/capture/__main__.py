@@ -82,7 +82,7 @@ def main(  # noqa: PLR0913 - one for each option
         for path in results.close() if results else ():
             logging.getLogger(__name__).info("written: %s", path)
     except GenesisError as error:
-        click.echo(f"error: {mask(str(error))}", err=True)
+        click.echo(f"genesis: {mask(str(error))}", err=True)
         sys.exit(_WRONG_USE if isinstance(error, UsageError) else 1)
     if as_json:
         click.echo(json.dumps(report.as_dict(), indent=2))

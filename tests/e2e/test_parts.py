@@ -36,7 +36,7 @@ def test_cameras_become_events_tasks_and_more_events(configured: Settings, tmp_p
     assert "12 groups created" in cli("init").stdout
     assert "0 groups created, 12 were there" in cli("init").stdout
 
-    captured = python("-m", "genesis.capture", "--source", "sample", "--camera", "door", "--fps", "0", "--max-frames", "20", "--json")
+    captured = python("-m", "genesis.capture", "--source", "sample", "--camera", "door", "--fps", "0", "--max-frames", "10", "--json")
     published = json.loads(captured.stdout)
     size = FrameCache(configured.frame_cache).get_cache_size()
     with (
@@ -47,10 +47,10 @@ def test_cameras_become_events_tasks_and_more_events(configured: Settings, tmp_p
         wait_until(lambda: backlog() == 0, f"all is settled; see {tmp_path}")
 
     ledger = connect(configured.redis.url)
-    assert published["frames"] == 20
+    assert published["frames"] == 10
     assert size > 1_000_000
     assert FrameCache(configured.frame_cache).get_cache_size() == 0
-    assert ledger.xlen("genesis:frames") == ledger.xlen("genesis:persons") == 20
+    assert ledger.xlen("genesis:frames") == ledger.xlen("genesis:persons") == 10
     assert ledger.hget("genesis:camera:door", "state") == b"ended"
     assert ledger.hlen("genesis:references") == 0
     assert "loaded hog" in (tmp_path / "detection.log").read_text()
@@ -91,7 +91,7 @@ def test_sync_mode_needs_no_redis_and_shows_what_it_found(home: Path) -> None:
 
 def test_dual_mode_is_compared_afterwards(configured: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GENESIS_FRAME_CACHE__CODEC", "bgr")  # HOG sees every bit
-    python("-m", "genesis.capture", "--mode", "dual", "--source", "sample", "--camera", "door", "--fps", "0", "--max-frames", "10")
+    python("-m", "genesis.capture", "--mode", "dual", "--source", "sample", "--camera", "door", "--fps", "0", "--max-frames", "5")
     with (
         program(bridge_argv(), tmp_path / "bridge.log"),
         program(worker_argv(f"detection,{OTHERS}"), tmp_path / "worker.log"),
@@ -102,8 +102,8 @@ def test_dual_mode_is_compared_afterwards(configured: Settings, tmp_path: Path, 
 
     assert compared.returncode == 0, compared.stdout + compared.stderr
     result = json.loads(compared.stdout)
-    assert (result["frames"], result["only_first"], result["only_second"]) == (10, 0, 0)
-    assert result["identical"] == 10
+    assert (result["frames"], result["only_first"], result["only_second"]) == (5, 0, 0)
+    assert result["identical"] == 5
     assert result["persons_first"] > 0
 
 

@@ -10,7 +10,7 @@ import cv2
 from genesis.connections import connect
 from tests.processes import cli
 
-FRAMES = 40
+FRAMES = 20
 
 
 def test_the_sample_goes_through_the_whole_pipeline_and_is_reported(home: Path) -> None:

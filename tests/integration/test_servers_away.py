@@ -96,7 +96,8 @@ def site(tmp_path: Path, redis_program: Path) -> Iterator[Site]:
             "data_dir": str(tmp_path / "data"),
         }
         (tmp_path / "settings.yaml").write_text(yaml.safe_dump(values))
-        env = {"GENESIS_CONFIG": str(tmp_path / "settings.yaml")}
+        # kombu writes what it could not give back to the broker into a file there.
+        env = {"GENESIS_CONFIG": str(tmp_path / "settings.yaml"), "TMPDIR": str(tmp_path)}
         yield Site(ledger, volatile, tmp_path, env, stack)
 
 

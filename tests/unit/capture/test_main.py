@@ -104,7 +104,7 @@ def test_wrong_use_is_answered_with_one_line_and_exit_code_2(capture, arguments,
     result = capture(*arguments)
 
     assert result.exit_code == 2
-    assert result.stderr.startswith("error: ")
+    assert result.stderr.startswith("genesis: ")
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
     assert result.stdout == ""
@@ -125,7 +125,7 @@ def test_a_missing_server_is_one_line_and_exit_code_1(capture, video, monkeypatc
     result = capture("--source", video())
 
     assert result.exit_code == 1
-    assert result.stderr == "error: Redis at redis://***@h:6379/0 (redis.url) can't be reached: start it\n"
+    assert result.stderr == "genesis: Redis at redis://***@h:6379/0 (redis.url) can't be reached: start it\n"
 
 
 def test_help_loads_nothing_that_takes_long():

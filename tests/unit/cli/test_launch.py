@@ -1,41 +1,51 @@
-"""A command that has started programs hears every signal that asks it to end, and finishes stopping them."""
+"""A command that has started programs hears every signal that asks it to end, and finishes stopping them.
+
+Each case runs in a process of its own, since signals are a process's affair.
+"""
 
 from __future__ import annotations
 
-import os
 import signal
-from collections.abc import Iterator
 
 import pytest
 
-from genesis.cli.launch import ENDING, interruptible, undisturbed
+from tests.processes import python
+
+INTERRUPTED = """
+import os, sys
+from genesis.cli.launch import interruptible
+interruptible()
+try:
+    os.kill(os.getpid(), int(sys.argv[1]))
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+UNDISTURBED = """
+import os, sys
+from genesis.cli.launch import interruptible, undisturbed
+interruptible()
+with undisturbed():
+    os.kill(os.getpid(), int(sys.argv[1]))
+    print("stopped")
+try:
+    os.kill(os.getpid(), int(sys.argv[1]))
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+ENDING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
-@pytest.fixture(autouse=True)
-def _handlers() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in ENDING}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", ENDING)
 def test_ctrl_c_a_service_manager_and_a_closed_terminal_all_interrupt(number: signal.Signals) -> None:
-    interruptible()
+    ended = python("-c", INTERRUPTED, str(int(number)))
 
-    with pytest.raises(KeyboardInterrupt):
-        os.kill(os.getpid(), number)
+    assert (ended.returncode, ended.stdout) == (0, "interrupted\n")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", ENDING)
 def test_a_second_one_does_not_disturb_the_stopping(number: signal.Signals) -> None:
-    interruptible()
-    done = []
+    ended = python("-c", UNDISTURBED, str(int(number)))
 
-    with undisturbed():
-        os.kill(os.getpid(), number)
-        done.append("stopped")
-
-    assert done == ["stopped"]
-    with pytest.raises(KeyboardInterrupt):
-        os.kill(os.getpid(), number)
+    assert (ended.returncode, ended.stdout) == (0, "stopped\ninterrupted\n")
