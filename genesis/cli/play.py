@@ -74,7 +74,7 @@ def play(
     """
     before = dict(os.environ)
     detector = choose_detector(settings)
-    progress("starting Redis", None)
+    progress("reaching Redis" if redis_url else "starting Redis", None)
     servers = Servers.existing(redis_url) if redis_url else Servers.embedded(folder)
     prefix = f"genesis-run-{uuid.uuid4().hex[:8]}" if redis_url else settings.redis.prefix
     servers.env["GENESIS_REDIS__PREFIX"] = prefix
