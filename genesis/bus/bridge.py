@@ -44,6 +44,7 @@ class Bridge:
         self.settings = settings
         self.registry = registry
         self.stopped = stopped
+        self.failed = False
         self.consumer, self._slot = take_name(settings.data_dir / "run", settings.redis.prefix)
 
     def run(self) -> None:
@@ -87,8 +88,6 @@ class Bridge:
             logger.exception("the bridge ends: %s failed", name)
             self.failed = True
             self.stopped.set()
-
-    failed = False
 
 
 def take_name(folder: Path, prefix: str) -> tuple[str, IO[str]]:

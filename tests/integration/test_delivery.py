@@ -22,6 +22,7 @@ from genesis.events import ZoneEvent
 from genesis.monitoring.status import Status, status
 from genesis.settings import Settings, load
 from genesis.subscriptions import Registry, Subscription
+from tests.catalogue import builtin_subscriptions
 from tests.events_of_tests import frame, zone
 from tests.processes import bridge_argv, program, wait_until, worker_argv
 
@@ -62,12 +63,7 @@ class Line:
 
 def _registry() -> Registry:
     """Return what the processes will find, without declaring the test's subscriptions in this process."""
-    from genesis.subscriptions import load_subscriptions
-
-    rows = Registry()
-    for row in load_subscriptions():
-        if row.handler.__module__.startswith("tasks."):
-            rows.add(row)
+    rows = builtin_subscriptions()
     for group in ("testers", "impatient", "choosy"):
         rows.add(Subscription(ZoneEvent, group, "alerts", lambda _event, _context: None))
     return rows

@@ -12,17 +12,13 @@ from genesis.cli.report import RunReport, make_report
 from genesis.events import Event, FrameCaptured, PersonDetected, SessionEvent, completed
 from genesis.monitoring.status import Status, status
 from genesis.settings import Settings
-from genesis.subscriptions import Registry, load_subscriptions
+from tests.catalogue import builtin_subscriptions
 from tests.events_of_tests import NOON, frame, persons
 
 
 @pytest.fixture
 def bus(settings: Settings) -> Iterator[Ledger]:
-    rows = Registry()
-    for row in load_subscriptions():
-        if row.handler.__module__.startswith("tasks."):
-            rows.add(row)
-    made = Ledger(settings, rows)
+    made = Ledger(settings, builtin_subscriptions())
     made.create_groups()
     yield made
     made.close()

@@ -9,7 +9,8 @@ import pytest
 from genesis.bus.ledger import Delivery, Ledger
 from genesis.events import Event
 from genesis.settings import Settings
-from genesis.subscriptions import Registry, Subscription, load_subscriptions
+from genesis.subscriptions import Registry, Subscription
+from tests.catalogue import builtin_subscriptions
 
 Take = Callable[[type[Event], str], Delivery]
 
@@ -17,11 +18,7 @@ Take = Callable[[type[Event], str], Delivery]
 @pytest.fixture
 def registry() -> Registry:
     """Return the built-in subscriptions alone, whatever another test has declared."""
-    rows = Registry()
-    for row in load_subscriptions():
-        if row.handler.__module__.startswith("tasks."):
-            rows.add(row)
-    return rows
+    return builtin_subscriptions()
 
 
 @pytest.fixture

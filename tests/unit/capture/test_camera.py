@@ -1,15 +1,12 @@
-"""One camera: numbers, times, session, waiting, dropping, and the sum that must always hold."""
+"""One camera: numbers, times, session, waiting, and dropping."""
 
 from __future__ import annotations
 
 import logging
-import threading
 from datetime import timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from genesis.capture.camera import Camera, Playback
 from genesis.capture.feed import LAST_SECONDS
@@ -17,37 +14,11 @@ from genesis.capture.mailbox import Arrival, Lost, Recovered
 from genesis.errors import BackpressureError, FrameCacheFullError, ModelError, ServerUnavailableError
 from genesis.events import FrameCaptured, SessionEvent
 from genesis.settings import Capture
+from tests.cameras import ListReader, refusing
 
 FULL = BackpressureError("genesis:frames", 1000, 1000)
 AWAY = ServerUnavailableError("Redis at redis://h (redis.url) can't be reached")
 CACHE = FrameCacheFullError(500, 1, 500)
-
-
-class ListReader:
-    """A live reader that gives a list of items, then lets the camera stop."""
-
-    def __init__(self, items, stop, counts=None) -> None:
-        self.waiting = list(items)
-        self.stop = stop
-        self.counted = counts or {}
-        self.closed = False
-
-    def start(self) -> None:
-        pass
-
-    def take(self, timeout):
-        if not self.waiting:
-            self.stop.set()
-            return None
-        item = self.waiting.pop(0)
-        return item() if callable(item) else item
-
-    def counts(self):
-        counted, self.counted = self.counted, {}
-        return counted
-
-    def close(self) -> None:
-        self.closed = True
 
 
 @pytest.fixture
@@ -70,17 +41,6 @@ def watch(clock, stop, scripted):
 @pytest.fixture
 def arrival(clock):
     return lambda: Arrival(np.zeros((4, 6, 3), np.uint8), clock.utc())
-
-
-def refusing(*answers):
-    """Refuse frames with these errors in turn (None takes one), and take all later ones."""
-    left = list(answers)
-
-    def refuse(event) -> None:
-        if isinstance(event, FrameCaptured) and left and (answer := left.pop(0)) is not None:
-            raise answer
-
-    return refuse
 
 
 def test_frames_are_numbered_from_0_within_a_session(recording, sink, play):
@@ -385,52 +345,3 @@ def test_the_report_says_everything(recording, sink, play):
         "misused": False,
         "fps": 11.0,
     }
-
-
-@given(
-    frames=st.lists(st.booleans(), max_size=30),
-    refusals=st.lists(st.sampled_from([None, FULL, AWAY, CACHE]), max_size=40),
-    fps=st.sampled_from([None, 0, 3, 10, 50]),
-    loop=st.booleans(),
-    limit=st.none() | st.integers(1, 50),
-    stop_at=st.floats(0, 8),
-)
-def test_every_frame_read_from_a_recording_is_accounted_for(make_clock, make_sink, recording, frames, refusals, fps, loop, limit, stop_at):
-    clock, stop = make_clock(), threading.Event()
-    sink, source = make_sink(refusing(*refusals)), recording(frames)
-    if fps == 0 and loop and limit is None:
-        limit = 100
-    clock.at(stop_at, stop.set)
-
-    report = Camera("door", source, sink, Capture(), Playback(fps, loop, limit), stop=stop, clock=clock).run()
-
-    assert report.frames + report.thinned + sum(report.dropped.values()) == source.reads
-    assert report.frames == len(sink.frames)
-    assert set(report.dropped) <= {"corrupt", "stopped"}
-    assert [event.number for event in sink.frames] == list(range(report.frames))
-    times = [event.time for event in sink.frames]
-    assert times == sorted(times)
-    told: dict[str, int] = {}
-    for _, reason, count in sink.drops:
-        told[reason] = told.get(reason, 0) + count
-    assert told == report.dropped
-    assert sink.kinds == ["started", "ended"]
-    assert sink.sessions[-1].frames == report.frames
-
-
-@given(
-    refusals=st.lists(st.sampled_from([None, FULL, AWAY, CACHE]), max_size=40),
-    count=st.integers(0, 30),
-    limit=st.none() | st.integers(1, 30),
-)
-def test_every_frame_read_from_a_camera_is_accounted_for(make_clock, make_sink, scripted, refusals, count, limit):
-    clock, stop, sink = make_clock(), threading.Event(), make_sink(refusing(*refusals))
-    arrivals = [Arrival(np.zeros((4, 6, 3), np.uint8), clock.utc()) for _ in range(count)]
-    reader = ListReader(arrivals, stop, {"superseded": 3, "thinned": 2})
-
-    report = Camera("door", scripted(), sink, Capture(), Playback(max_frames=limit), stop=stop, clock=clock, reader=reader).run()
-
-    assert report.frames + report.thinned + sum(report.dropped.values()) == count + 5
-    numbers = [event.number for event in sink.frames]
-    assert numbers == sorted(set(numbers))
-    assert reader.closed
