@@ -35,7 +35,8 @@ worker_max_tasks_per_child = _settings.celery.max_tasks_per_child
 # A child that replaces another loads its models before it says that it is up; Celery's own 4 s would kill it, and the next one too.
 worker_proc_alive_timeout = 300.0
 worker_max_memory_per_child = int(_settings.celery.max_memory_per_child_mb * 1000)
-worker_soft_shutdown_timeout = _settings.celery.shutdown_seconds
+worker_lost_wait = 1.0  # seconds until a child that died counts as lost; its entry then comes again at once
+worker_soft_shutdown_timeout = 0.0  # a worker that is asked to end gives back what runs longer than celery.shutdown_seconds by itself
 worker_enable_soft_shutdown_on_idle = False
 worker_cancel_long_running_tasks_on_connection_loss = False
 worker_hijack_root_logger = True

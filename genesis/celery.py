@@ -10,24 +10,32 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import Celery, signals
 from celery.worker.control import inspect_command
 
 from genesis.bus.broker import BrokerLines, reach_broker
+from genesis.bus.connection import AMQP
 from genesis.bus.delivery import task_for
 from genesis.bus.patience import reach
+from genesis.bus.sweep import TIME_LIMIT
 from genesis.errors import GenesisError, ServerRefusesError, ServerUnavailableError, UsageError
 from genesis.masking import MaskingFilter, mask
 from genesis.settings import current
 from genesis.subscriptions import Registry, load_subscriptions
 
+if TYPE_CHECKING:
+    from genesis.bus.holdings import Holdings
+
 logger = logging.getLogger(__name__)
 
-KILL_AFTER = 10.0  # seconds between asking a task to end and killing its child
+LOOK_SECONDS = 1.0  # between two looks for children that are gone
+KILL_AFTER = 10.0  # seconds between asking a task to end and killing its child; no more than it had until then
 
 
 def make_app() -> Celery:
@@ -38,12 +46,12 @@ def make_app() -> Celery:
     """
     settings = current()
     registry = load_subscriptions(settings.handlers)
-    application = Celery("genesis")
+    application = Celery("genesis", amqp=AMQP)
     application.config_from_object("celeryconfig")
     application.conf.task_routes = {row.task: {"queue": row.queue} for row in registry}
     for row in registry:
         soft = row.time_limit or settings.celery.time_limit_seconds
-        task_for(application, row, soft_limit=soft, hard_limit=soft + KILL_AFTER)
+        task_for(application, row, soft_limit=soft, hard_limit=soft + min(soft, KILL_AFTER))
     return application
 
 
@@ -109,6 +117,7 @@ def _tidy_logs(logger: logging.Logger | None = None, **_: Any) -> None:
             logging.getLogger(name).setLevel(logging.WARNING)
 
 
+_holdings: Holdings | None = None
 _consumed: tuple[str, ...] = ()
 _parent = 0
 _unusable = multiprocessing.Value("i", 0)
@@ -134,8 +143,62 @@ def _preload(**_: Any) -> None:
         _ready.value += 1
 
 
+@signals.worker_ready.connect
+def _hold(sender: Any = None, **_: Any) -> None:
+    """Give signs of life for what this worker has, from now on."""
+    global _holdings  # noqa: PLW0603 - one per worker is the point
+    from genesis.bus.holdings import Holdings, tasks_here  # noqa: PLC0415
+    from genesis.bus.ledger import Ledger  # noqa: PLC0415
+
+    settings = current()
+    # A child loads what it needs by itself: this connection is the main process's, and made after the first children.
+    brief = settings.model_copy(update={"redis": settings.redis.model_copy(update={"give_up_seconds": settings.redis.timeout_seconds})})
+    _holdings = Holdings(Ledger(brief, load_subscriptions()), sender.hostname, tasks_here)
+    _holdings.start()
+    # Celery looks every 5 s whether a child is gone.
+    look = getattr(getattr(sender.pool, "_pool", None), "maintain_pool", None)
+    if look is not None and sender.hub is not None:
+        sender.hub.call_repeatedly(LOOK_SECONDS, look)
+
+
+@signals.task_failure.connect
+def _note_death(task_id: str = "", exception: BaseException | None = None, **_: Any) -> None:
+    """Tell how a child was lost; in the main process, and only to have its entry back sooner than its lease runs out."""
+    if _holdings is None or os.getpid() != _parent:
+        return
+    if isinstance(exception, TimeLimitExceeded):
+        _holdings.died(task_id, f"{TIME_LIMIT}: it did not end when it was asked to, and was killed ({exception})")
+    elif isinstance(exception, WorkerLostError):
+        _holdings.died(task_id, str(exception))
+
+
+@signals.worker_shutting_down.connect
+def _end_in_time(how: str = "", **_: Any) -> None:
+    """Remember what is here before Celery forgets it, and let what runs run on for a bounded time."""
+    if _holdings is None:
+        return
+    _holdings.remember()
+    if how == "Warm":
+        timer = threading.Timer(current().celery.shutdown_seconds, _cut_short)
+        timer.daemon = True
+        timer.start()
+
+
+def _cut_short() -> None:
+    """Give back what runs too long, and end without it."""
+    from celery.worker import state  # noqa: PLC0415
+
+    if _holdings is None or not state.active_requests:
+        return  # nothing runs any more: Celery is tidying up
+    logger.warning("what still runs after %g s is given back to be run by another worker", current().celery.shutdown_seconds)
+    _holdings.give_back()
+    os.kill(os.getpid(), signal.SIGQUIT)
+
+
 @signals.worker_shutdown.connect
-def _exit_code(**_: Any) -> None:
+def _give_back(**_: Any) -> None:
+    if _holdings is not None and (count := _holdings.give_back()):
+        logger.info("%d entries were given back to be run by another worker", count)
     if _unusable.value:
         raise SystemExit(2)
 

@@ -2,20 +2,67 @@
 
 from __future__ import annotations
 
+import re
+import socket
 from importlib import resources
 from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
 from redis.commands.core import Script
-from redis.connection import PythonRespSerializer
+from redis.connection import DefaultParser, PythonRespSerializer
 from redis.retry import Retry
 
 from genesis.masking import mask
 
+
+class NotNowError(redis.ConnectionError):
+    """Redis answers, but works for nobody just now: a long script runs, or its role changes. As good as away."""
+
+
+class ReplicaError(redis.ReadOnlyError, redis.ConnectionError):
+    """The server has become a replica. A ConnectionError, so that the connection is closed, and the next may find the new primary."""
+
+
 UNAVAILABLE = (redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError)
-"""Errors that a later try may not meet."""
+"""Errors that a later try may not meet; on connections that `connect` makes, BUSY and its like are among them (see `Parser`)."""
+SILENT_SECONDS = 6
+"""A TCP peer that does not even acknowledge for this long is gone, though nothing said so (a host that lost its power, say)."""
+
+_NOT_NOW = ("BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "UNBLOCKED")
+_IN_A_SCRIPT = re.compile(r"ERR Error running script .*?-(?P<error>[A-Z]+ .*)", re.DOTALL)
 _BUFFER_CUTOFF = 6000  # redis-py's own: values above it are sent without being joined to the command
+
+# What is said of an error: its classes, words in its text, and the sentence. The first that fits is taken.
+_TOLD: tuple[tuple[tuple[type[Exception], ...], tuple[str, ...], str], ...] = (
+    ((redis.AuthenticationError,), ("WRONGPASS", "NOAUTH"), "refused the password: correct it in the URL (between ':' and '@')"),
+    ((redis.ReadOnlyError,), ("READONLY",), "is a read-only replica: point {setting} at the primary"),
+    ((redis.TimeoutError,), (), "does not answer: check the server's load and the network"),
+    ((redis.BusyLoadingError,), (), "is still loading its data: wait"),
+    ((NotNowError,), (), "can't work just now: {text}"),
+    ((redis.exceptions.NoPermissionError,), ("NOPERM", "ACL failure"), "does not permit a command that Genesis needs: {text}"),
+    ((redis.OutOfMemoryError,), ("OOM command",), "is out of memory: raise its maxmemory, or let the workers catch up"),
+    ((), ("MISCONF",), "can't write its data to its disk, and takes nothing until it can: make room there ({text})"),
+    ((), ("NOREPLICAS",), "takes nothing while too few replicas follow it: start them, or lower its min-replicas-to-write"),
+    ((redis.ConnectionError,), (), "can't be reached ({text}): start it, or correct {setting}"),
+)
+
+
+class Parser(DefaultParser):  # type: ignore[misc,valid-type] # a variable: hiredis' parser, or the Python one
+    """Turns what Redis answers into errors whose classes tell whether they pass, the same for Redis 6.2 and 7."""
+
+    EXCEPTION_CLASSES = {  # noqa: RUF012 - read by redis-py, never changed
+        **DefaultParser.EXCEPTION_CLASSES,
+        **dict.fromkeys(_NOT_NOW, NotNowError),
+        "READONLY": ReplicaError,
+    }
+
+    @classmethod
+    def parse_error(cls, response: str) -> Exception:
+        """Return the error; one that Redis 6.2 met inside a script is the same as outside."""
+        inside = _IN_A_SCRIPT.match(response)
+        error: Exception = super().parse_error(inside["error"] if inside else response)
+        return error
 
 
 def connect(url: str, *, timeout: float = 5.0, large_values: bool = False) -> redis.Redis:
@@ -33,12 +80,22 @@ def connect(url: str, *, timeout: float = 5.0, large_values: bool = False) -> re
         "retry": Retry(NoBackoff(), 0),
         "client_name": "genesis",
         "protocol": 2,
+        "parser_class": Parser,
     }
+    if not url.startswith("unix:"):
+        options |= {"socket_keepalive": True, "socket_keepalive_options": keepalive()}
     client: redis.Redis = redis.Redis.from_url(url, **options)
     if large_values:
         pool = client.connection_pool
         pool.connection_kwargs["command_packer"] = PythonRespSerializer(_BUFFER_CUTOFF, pool.get_encoder().encode)
     return client
+
+
+def keepalive() -> dict[int, int]:
+    """Return the TCP options with which a peer that is gone is noticed within `SILENT_SECONDS`, as far as this system has them."""
+    half = SILENT_SECONDS // 2
+    wanted = {"TCP_KEEPIDLE": half, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": half, "TCP_USER_TIMEOUT": SILENT_SECONDS * 1000}
+    return {getattr(socket, name): value for name, value in wanted.items() if hasattr(socket, name)}
 
 
 def script(client: redis.Redis, package: str, name: str) -> Script:
@@ -57,18 +114,7 @@ def explain(error: Exception, url: str, setting: str) -> str:
     """
     where = f"Redis at {mask(url)} ({setting})"
     text = " ".join(str(error).split())
-    if isinstance(error, redis.AuthenticationError) or "WRONGPASS" in text or "NOAUTH" in text:
-        return f"{where} refused the password: correct it in the URL (between ':' and '@')"
-    if isinstance(error, redis.ReadOnlyError) or "READONLY" in text:
-        return f"{where} is a read-only replica: point {setting} at the primary"
-    if isinstance(error, redis.TimeoutError):
-        return f"{where} does not answer: check the server's load and the network"
-    if isinstance(error, redis.BusyLoadingError):
-        return f"{where} is still loading its data: wait"
-    if isinstance(error, redis.ConnectionError):
-        return f"{where} can't be reached ({mask(text)}): start it, or correct {setting}"
-    if isinstance(error, redis.exceptions.NoPermissionError) or "NOPERM" in text or "ACL failure" in text:
-        return f"{where} does not permit a command that Genesis needs: {mask(text)}"
-    if isinstance(error, redis.OutOfMemoryError) or "OOM command" in text:
-        return f"{where} is out of memory: raise its maxmemory, or let the workers catch up"
+    for classes, words, sentence in _TOLD:
+        if isinstance(error, classes) or any(word in text for word in words):
+            return f"{where} {sentence.format(text=mask(text), setting=setting)}"
     return f"{where}: {mask(text)}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -64,12 +64,15 @@ class Context:
         frames: the pixels of `event.frame_key`.
         cameras: what is known of each camera.
         delivery: which delivery this is; None in sync mode.
+        state: in a subscription with `keyed_by`, what its handler has kept for this event's key: a dictionary of what JSON
+            can say, empty at first. Changes to it take effect together with the handler's events, once.
     """
 
     settings: Settings
     frames: FrameReader
     cameras: CameraBoard
     delivery: DeliveryInfo | None = None
+    state: dict[str, Any] | None = None
 
     @staticmethod
     def local_time(event: Event) -> datetime:

@@ -30,6 +30,10 @@ class ModelError(UsageError):
     """A detector's weights can't be loaded. The message names the file and the way to a good one."""
 
 
+class NoSuchLetterError(GenesisError):
+    """No dead letter has this id. It was replayed or dropped meanwhile, or the id has a mistake in it."""
+
+
 class ServerUnavailableError(GenesisError):
     """Redis did not answer, or refused us, for longer than we wait. Start it or correct its URL; nothing is lost meanwhile."""
 
@@ -60,6 +64,18 @@ class OversizedEventError(PermanentError):
     """An event is larger than `delivery.max_event_bytes`. Publish less in one event, or raise the setting."""
 
     reason: ClassVar[str] = "oversized"
+
+
+class PoisonEventError(PermanentError):
+    """An event's runs took their workers with them, again and again. Find out how (a library's crash, no memory), then replay."""
+
+    reason: ClassVar[str] = "poison"
+
+
+class HardTimeLimitError(PoisonEventError):
+    """An event's runs did not end at their time limit and were killed, again and again. Mend the handler, then replay."""
+
+    reason: ClassVar[str] = "time_limit"
 
 
 class FrameMissingError(PermanentError):

@@ -121,7 +121,7 @@ class Celery(Section):
     broker_url: str = Field(
         default="redis://127.0.0.1:6380/1", min_length=1, description="Any broker that Celery knows; the volatile Redis by default."
     )
-    time_limit_seconds: Seconds = Field(default=60.0, description="A task is asked to end after this time (and killed 10 s later).")
+    time_limit_seconds: Seconds = Field(default=60.0, description="A task is asked to end after this time, and killed 10 s later.")
     max_tasks_per_child: int = Field(default=10_000, ge=1, description="A worker child is replaced after this many tasks.")
     max_memory_per_child_mb: int = Field(default=4_000, ge=64, description="A worker child is replaced when it has grown to this size.")
     shutdown_seconds: Seconds = Field(default=10.0, description="How long a stopping worker lets running tasks finish.")
@@ -138,7 +138,10 @@ class Delivery(Section):
         default=1.0, description="Seconds before a task that met backpressure runs again (no attempt is used up)."
     )
     lease_seconds: Seconds = Field(default=30.0, description="An entry that nobody has touched for this long is given to another worker.")
-    max_deliveries: int = Field(default=5, ge=1, description="An entry delivered more often than this is buried as poison.")
+    sweep_seconds: Annotated[float, Field(gt=0, le=60)] = Field(
+        default=2.0, description="How often a bridge looks for entries whose lease has run out."
+    )
+    max_deliveries: int = Field(default=5, ge=1, description="An entry that was given to a worker more often than this is buried as poison.")
     max_event_bytes: int = Field(
         default=1_000_000, ge=1_000, description="Largest entry that is dispatched; a larger one is buried as oversized."
     )
@@ -151,6 +154,10 @@ class Bridge(Section):
     window_max: int = Field(default=1000, ge=1, description="Entries of one subscription that may ever be in Celery at once.")
     read_count: int = Field(default=100, ge=1, le=10_000, description="Entries read and dispatched in one go.")
     block_seconds: Annotated[float, Field(gt=0, le=60)] = Field(default=2.0, description="How long an idle bridge waits in Redis for news.")
+    janitor_seconds: Seconds = Field(default=10.0, description="How often one of the bridges trims streams and sweeps up what is left over.")
+    consumer_seconds: Seconds = Field(
+        default=3600.0, description="A consumer that holds nothing and was not seen for this long is removed from its group."
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Bridge:

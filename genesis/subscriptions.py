@@ -25,6 +25,7 @@ Filter = Callable[[Any], bool]
 Preload = Callable[["Context"], str]
 
 BUILTIN_MODULES = ("tasks",)
+MAX_GAP = 30.0  # seconds: longer than a frame that is retried takes by default (1 + 5 + 15)
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -56,6 +57,10 @@ class Subscription:
         time_limit: seconds a run may take; None takes `celery.time_limit_seconds`.
         preload: called once in each worker child that serves the queue, before its first event;
             returns what it loaded, for the log.
+        keyed_by: field of the event (such as `camera`). The handler then gets the events of each key in the order of their
+            numbers, one after the other, with any number of workers, and `context.state` to keep things in.
+        max_gap: in such a subscription, seconds of capture time (or of waiting, when nothing follows) after which a number
+            that does not come is passed over; what comes later than that is settled as `late`.
     """
 
     event: type[Event]
@@ -67,6 +72,8 @@ class Subscription:
     max_age: float | None = None
     time_limit: float | None = None
     preload: Preload | None = None
+    keyed_by: str | None = None
+    max_gap: float = MAX_GAP
 
     @property
     def name(self) -> str:
@@ -133,7 +140,7 @@ registry = Registry()
 """The subscriptions of this process."""
 
 
-def subscribe(
+def subscribe(  # noqa: PLR0913 - one declaration says everything about a subscription
     event: type[Event],
     *,
     group: str,
@@ -143,6 +150,8 @@ def subscribe(
     max_age: float | None = None,
     time_limit: float | None = None,
     preload: Preload | None = None,
+    keyed_by: str | None = None,
+    max_gap: float = MAX_GAP,
 ) -> Callable[[HandlerT], HandlerT]:
     """Declare a function as the handler of a group; see `Subscription` for the arguments.
 
@@ -158,12 +167,27 @@ def subscribe(
     if not _carried_by_a_stream(event):
         msg = f"subscribe({event!r}): expected one of the event types of genesis.events"
         raise UsageError(msg)
+    _check_order(event, keyed_by, when, max_gap)
 
     def declare(function: HandlerT) -> HandlerT:
-        registry.add(Subscription(event, group, queue, function, when, retry, max_age, time_limit, preload))
+        registry.add(Subscription(event, group, queue, function, when, retry, max_age, time_limit, preload, keyed_by, max_gap))
         return function
 
     return declare
+
+
+def _check_order(event: type[Event], keyed_by: str | None, when: Filter | None, max_gap: float) -> None:
+    if keyed_by is None:
+        return
+    if keyed_by not in event.__struct_fields__:
+        msg = f"keyed_by {keyed_by!r}: expected a field of {event.__name__} ({', '.join(event.__struct_fields__)})"
+        raise UsageError(msg)
+    if when is not None:
+        msg = "keyed_by and when: an event that the filter refuses would be missed as a gap; ask in the handler instead"
+        raise UsageError(msg)
+    if not max_gap > 0:
+        msg = f"max_gap {max_gap!r}: expected seconds above 0"
+        raise UsageError(msg)
 
 
 def _carried_by_a_stream(event: object) -> bool:

@@ -43,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "e2e: runs the programs as a user does")
     named = config.getoption("--redis-server")
     if named:
-        os.environ[SERVER_VARIABLE] = str(Path(named).resolve())
+        os.environ[SERVER_VARIABLE] = str(Path(named).absolute())  # not resolve(): what a link is called tells redis-server what to be
     os.environ[_RUN_VARIABLE] = uuid.uuid4().hex
 
 

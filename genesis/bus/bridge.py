@@ -1,4 +1,7 @@
-"""The bridge: every entry of every stream becomes a Celery task of every group that subscribed to it."""
+"""The bridge: every entry of every stream becomes a Celery task of every group that subscribed to it.
+
+It also brings back what dead bridges and workers have left, keeps frames that are waited for, and cleans up.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ from pathlib import Path
 from typing import IO
 
 from genesis.bus.broker import reach_broker
+from genesis.bus.burials import Burials
 from genesis.bus.dispatch import Dispatcher
+from genesis.bus.janitor import Janitor
 from genesis.bus.keeper import Keeper
 from genesis.bus.ledger import Ledger
 from genesis.bus.outages import Outages
@@ -32,7 +37,7 @@ class Bridge:
     """A thread per subscription, and one name for all of them in their groups.
 
     Several bridges share the work. A bridge that is started again gets the name of one that ended on
-    this host, and with it the entries that one had taken.
+    this host, and with it the entries that one had taken; what others leave is taken over when its lease has run out.
 
     Args:
         settings: of this installation.
@@ -61,15 +66,17 @@ class Bridge:
         ledger.create_groups()
         reach_broker(self.settings, self.stopped)
         cache = FrameCache.of(self.settings)
-        outages = Outages()
+        outages, burials = Outages(), Burials()
         pumps = [
             Pump(
                 ledger, row, self.consumer, Dispatcher(app, row, row.stream(ledger.keys)),
-                lambda frames: release_frames(cache, frames), self.stopped, outages,
+                lambda frames: release_frames(cache, frames), self.stopped, outages, burials,
             )
             for row in self.registry
         ]  # fmt: skip
-        work = [*((pump.row.name, pump.run) for pump in pumps), ("keeper of frames", Keeper(ledger, cache, self.stopped).run)]
+        work: list[tuple[str, Callable[[], None]]] = [(pump.row.name, pump.run) for pump in pumps]
+        work.append(("keeper of frames", Keeper(ledger, cache, self.stopped).run))
+        work.append(("janitor", Janitor(ledger, cache, self.consumer, self.stopped).run))
         threads = [threading.Thread(target=self._guarded, args=(name, run), name=name, daemon=True) for name, run in work]
         for thread in threads:
             thread.start()

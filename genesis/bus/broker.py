@@ -8,7 +8,10 @@ import threading
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import redis
+
 from genesis.bus.patience import reach
+from genesis.connections import SILENT_SECONDS, keepalive
 from genesis.settings import Settings
 
 _TRYING = re.compile(r"[. ]*Trying (?:again in|to re).*?\.\.\.(?: \(\d+/\w+\))?")
@@ -23,8 +26,12 @@ def transport_options(settings: Settings) -> dict[str, Any]:
         # The stream's pending list is the truth about what is done; emulating it a second time costs 60 % of a worker's time.
         "ack_emulation": False,
         "global_keyprefix": f"{settings.redis.prefix}:celery:",
+        # A host that vanished without a word is noticed, and none is waited for longer than a command may take.
         "socket_keepalive": True,
-        "health_check_interval": 30,
+        "socket_keepalive_options": keepalive(),
+        "socket_connect_timeout": settings.redis.timeout_seconds,
+        "socket_timeout": settings.redis.timeout_seconds,
+        "health_check_interval": SILENT_SECONDS,
     }
 
 
@@ -75,6 +82,9 @@ class BrokerLines(logging.Filter):
         if not record.name.startswith("celery.worker.consumer"):
             return True
         message = record.getMessage()
+        for argument in record.args if isinstance(record.args, tuple) else ():
+            if isinstance(argument, redis.RedisError):  # its repr() is no more than a kind
+                message = message.replace(repr(argument), f"{type(argument).__name__}: {argument}")
         before = self._away
         if message.startswith("Connected to"):
             self._away = False

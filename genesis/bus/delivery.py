@@ -1,45 +1,36 @@
 """The Celery task around a handler: run it, then settle, retry or bury its entry.
 
 Everything happens in the task's own body. Celery's hooks (`on_failure`, `on_success`) do not run when
-a child is killed, so nothing depends on them; what the body could not do stays pending on the ledger.
+a child is killed, so nothing depends on them; what the body could not do stays pending on the ledger,
+and a bridge brings it back when its lease has run out.
 """
 
 from __future__ import annotations
 
 import logging
-import time
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 from billiard.exceptions import SoftTimeLimitExceeded
 from celery import Task
 from celery.exceptions import Reject
 
-from genesis.bus.deadletters import letter
 from genesis.bus.ledger import Delivery
-from genesis.bus.runner import is_stale, run_handler
-from genesis.context import Context, DeliveryInfo
-from genesis.errors import BackpressureError, MalformedEventError, PermanentError, ServerUnavailableError
+from genesis.bus.ordered import deliver_in_order
+from genesis.bus.process import Process
+from genesis.bus.runs import Again, Run
+from genesis.errors import BackpressureError, GenesisError, MalformedEventError, PermanentError, ServerUnavailableError
 from genesis.events import Event, decode
-from genesis.subscriptions import Retry, Subscription
-
-if TYPE_CHECKING:
-    from genesis.bus.process import Process
+from genesis.subscriptions import Subscription
 
 logger = logging.getLogger(__name__)
 
 AWAY_SECONDS = 5.0  # how long to wait with an entry while the ledger is away
 
 
-@dataclass(frozen=True, slots=True)
-class Again:
-    """The entry is not done: run it again after some seconds."""
-
-    seconds: float
-    error: BaseException
-
-
-def deliver(process: Process, row: Subscription, delivery: Delivery, fields: dict[str, str], *, task: str, worker: str) -> Again | None:
+def deliver(
+    process: Process, row: Subscription, delivery: Delivery, fields: dict[str, str], *, task: str, worker: str, again: bool = False
+) -> Again | None:
     """Run one entry to its end, or as far as it goes.
 
     Args:
@@ -48,87 +39,52 @@ def deliver(process: Process, row: Subscription, delivery: Delivery, fields: dic
         delivery: the entry.
         fields: its fields.
         task: id of the Celery task, for the dead letter.
-        worker: name of the worker, for the dead letter.
+        worker: node name of the worker.
+        again: this run follows one that has asked for it.
 
     Returns:
-        When to run it again; None when it is settled, buried, or no longer ours.
+        When to run it again; None when it is settled, buried, or not ours.
 
     Raises:
         ServerUnavailableError: the ledger was away for longer than `redis.give_up_seconds`, or the frame cache is.
     """
-    ledger = process.ledger
+    run = Run(process, row, delivery, task, worker, again)
+    if not run.begin():
+        return None
     try:
         event = decode(fields)
     except PermanentError as error:
-        _bury(process, delivery, error.reason, error, task, worker)
+        run.bury(error.reason, error)
         return None
-    delivery = replace(delivery, frame=event.frame)
-    if is_stale(row, event, process.settings):
-        process.release(ledger.settle(delivery, outcome="stale").freed)
+    run = replace(run, delivery=replace(delivery, frame=event.frame))
+    if row.keyed_by:
+        return _in_order(run, event)
+    if run.stale(event):
+        process.release(process.ledger.settle(run.delivery, outcome="stale").freed)
         return None
-    started = time.monotonic()
     try:
-        outputs = run_handler(row, event, _context(process, delivery))
-    except BackpressureError as error:
-        return Again(process.settings.delivery.backpressure_delay, error)
-    except ServerUnavailableError:
-        raise
-    except PermanentError as error:
-        _bury(process, delivery, error.reason, error, task, worker)
-        return None
+        outputs, busy_ms = run.handle(event, run.delivery)
     except Exception as error:  # noqa: BLE001 - a handler may raise anything; whatever it is, the entry must not be lost
-        return _failed(process, row, delivery, event, error, task, worker)
-    busy_ms = int((time.monotonic() - started) * 1000)
+        return run.unsuccessful(event, error)
     try:
-        process.release(ledger.settle(delivery, outputs, busy_ms=busy_ms).freed)
+        process.release(process.ledger.settle(run.delivery, outputs, busy_ms=busy_ms).freed)
     except BackpressureError as error:
-        if sum(ledger.keys.stream_of(output) == error.stream for output in outputs) > error.limit:
-            _bury(process, delivery, PermanentError.reason, error, task, worker)  # there will never be room for so many
+        if sum(process.ledger.keys.stream_of(output) == error.stream for output in outputs) > error.limit:
+            run.bury(PermanentError.reason, error)  # there will never be room for so many
             return None
         logger.info("%s waits with its result: %s", row.name, error)
-        return Again(process.settings.delivery.backpressure_delay, error)
+        return run.later(process.settings.delivery.backpressure_delay, error)
     except MalformedEventError as error:
-        _bury(process, delivery, PermanentError.reason, error, task, worker)
+        run.bury(PermanentError.reason, error)
     return None
 
 
-def _context(process: Process, delivery: Delivery) -> Context:
-    info = DeliveryInfo(delivery.stream, delivery.group, delivery.entry)
-    return replace(process.context, cameras=process.cameras.at(delivery.entry), delivery=info)
-
-
-def _failed(
-    process: Process, row: Subscription, delivery: Delivery, event: Event, error: Exception, task: str, worker: str
-) -> Again | None:
-    policy = row.retry or Retry(process.settings.delivery.max_retries, process.settings.delivery.retry_delays)
-    attempt = process.ledger.fail(delivery, policy.max_retries)
-    if attempt == 0:
-        return None
-    if attempt <= policy.max_retries:
-        wait = policy.delay(attempt)
-        logger.warning(
-            "%s failed on event %s of camera %s (run %d of %d), again in %g s: %s: %s",
-            row.name, event.id, event.camera, attempt, policy.max_retries + 1, wait, type(error).__name__, error,
-        )  # fmt: skip
-        return Again(wait, error)
-    reason = "time_limit" if isinstance(error, SoftTimeLimitExceeded) else "retries_exhausted"
-    _bury(process, delivery, reason, error, task, worker)
-    return None
-
-
-def _bury(process: Process, delivery: Delivery, reason: str, error: BaseException, task: str, worker: str) -> None:
-    outcome = process.ledger.bury(delivery, letter(delivery, reason, error, task=task, worker=worker))
-    if outcome.done:
-        logger.error(
-            "buried entry %s of %s for %s (%s): %s: %s",
-            delivery.entry,
-            delivery.stream,
-            delivery.group,
-            reason,
-            type(error).__name__,
-            error,
-        )
-    process.release(outcome.freed)
+def _in_order(run: Run, event: Event) -> Again | None:
+    try:
+        return deliver_in_order(run, event)
+    except BackpressureError as error:
+        logger.info("%s waits with its result: %s", run.row.name, error)
+        return run.later(run.process.settings.delivery.backpressure_delay, error)
 
 
 class EventTask(Task):  # type: ignore[misc]
@@ -151,18 +107,27 @@ class EventTask(Task):  # type: ignore[misc]
         process = this_process()
         delivery = Delivery(self.subscription.stream(process.ledger.keys), self.subscription.group, entry)
         request = self.request
+        worker = request.hostname or ""
         try:
-            again = deliver(process, self.subscription, delivery, fields, task=request.id or "", worker=request.hostname or "")
+            again = deliver(process, self.subscription, delivery, fields, task=request.id or "", worker=worker, again=bool(request.retries))
         except (ServerUnavailableError, SoftTimeLimitExceeded) as error:
             # Not the handler's fault: the entry is still pending, and no attempt is used up.
             logger.warning("entry %s of %s could not be settled: %s", entry, delivery.stream, error)
-            again = Again(AWAY_SECONDS, error)
+            again = _kept(Run(process, self.subscription, delivery, request.id or "", worker), error)
         if again is None:
             return
         try:
             self.retry(exc=_plain(again.error), countdown=again.seconds)
         except Reject as error:
             logger.warning("entry %s of %s stays pending: its retry can't be put into the queue: %s", entry, delivery.stream, error.reason)
+
+
+def _kept(run: Run, error: BaseException) -> Again | None:
+    """Let the entry wait; where even that can't be noted, its next run knows that this one is over."""
+    try:
+        return run.later(AWAY_SECONDS, error, patient=False)
+    except GenesisError:
+        return Again(AWAY_SECONDS, error)
 
 
 def _plain(error: BaseException) -> Exception:

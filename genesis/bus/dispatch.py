@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,6 +16,9 @@ from genesis.subscriptions import Subscription
 
 LOOK_SECONDS = 1.0  # between two looks at the broker
 BATCH = 1000  # transport operations that kombu may hold before it sends them
+PAGE = 500  # messages that are looked at in one go
+# The message is JSON, in which a quotation mark inside a string has a backslash before it.
+_TASK_ID = re.compile(rb'"id": "([^"\\\\]+)"')
 
 
 def task_id(stream: str, group: str, entry: str) -> str:
@@ -88,6 +92,32 @@ class Dispatcher:
             raise
         before, self._server = self._server, server
         return bool(before) and before != server
+
+    def queued(self) -> frozenset[str] | None:
+        """Return the ids of the tasks that are in the queue now; None where that can't be told.
+
+        Only a Redis can be asked.
+
+        Raises:
+            OSError: the broker is away.
+        """
+        found: set[str] = set()
+        try:
+            channel = self._open().channel
+            client = getattr(channel, "client", None)
+            if client is None:
+                return None
+            key, start = f"{getattr(channel, 'global_keyprefix', '')}{self._row.queue}", 0
+            # From the end that tasks are put in at: those that come meanwhile push the others further, never out of sight.
+            while page := client.execute_command("LRANGE", key, start, start + PAGE - 1):
+                found.update(match.group(1).decode() for message in page for match in _TASK_ID.finditer(message))
+                start += PAGE
+        except Exception as error:
+            self.close()
+            if self._connection_errors(error):
+                raise OSError(self._explained(error)) from error
+            raise
+        return frozenset(found)
 
     def close(self) -> None:
         """Close the connection; the next `send` opens another."""

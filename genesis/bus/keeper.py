@@ -52,4 +52,4 @@ class Keeper:
     def renew(self) -> int:
         """Renew every frame that has references; return how many there were in the cache."""
         waited_for: Any = self._ledger.client.hkeys(self._ledger.keys.references)
-        return self._cache.keep(*(key.decode() for key in waited_for))
+        return self._cache.keep(*(key.decode(errors="replace") for key in waited_for))

@@ -1,4 +1,4 @@
-"""The atomic verbs on the ledger: publish, settle, fail, bury. Each is one script, all or nothing."""
+"""The atomic verbs on the ledger: publish, settle, hold, bury. Each is one script, all or nothing."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from typing import Any
 import redis
 
 from genesis.bus.backpressure import Gate, group_backlogs
+from genesis.bus.leases import Leases
 from genesis.bus.patience import Patience
-from genesis.connections import connect, explain, script
-from genesis.errors import BackpressureError, ServerRefusesError
+from genesis.connections import UNAVAILABLE, connect, explain, script
+from genesis.errors import BackpressureError, ServerRefusesError, ServerUnavailableError
 from genesis.events import Event, Keys, encode
 from genesis.settings import Settings
 from genesis.subscriptions import Registry
@@ -34,11 +35,34 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class StateWrite:
+    """The state of an ordered subscription's key, to be written in the same step as what came of it.
+
+    Attributes:
+        hash: key of the hash of states.
+        field: whose state it is.
+        version: the one that it was read with; a write of a state that has changed since does nothing.
+        text: the new state.
+    """
+
+    hash: str
+    field: str
+    version: int
+    text: str
+
+    @property
+    def value(self) -> str:
+        """What is written: the next version and the state."""
+        return f"{self.version + 1} {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a settle or bury did.
+    """What a settle, hold or bury did.
 
     Attributes:
         done: False when the entry was not pending any more, so that nothing was done.
+        conflict: nothing was done, since the state has been written by another run.
         freed: keys of the frames that nobody needs any more.
         letter: entry id of the dead letter, after a bury.
     """
@@ -46,9 +70,11 @@ class Outcome:
     done: bool
     freed: tuple[str, ...] = ()
     letter: str = ""
+    conflict: bool = False
 
 
 NOTHING = Outcome(done=False)
+CONFLICT = Outcome(done=False, conflict=True)
 
 
 class Ledger:
@@ -72,7 +98,8 @@ class Ledger:
         self._patience = Patience(settings.redis.url, "redis.url", settings.redis.give_up_seconds, stopped or threading.Event())
         self._settle = script(self.client, PACKAGE, "settle")
         self._bury = script(self.client, PACKAGE, "bury")
-        self._fail = script(self.client, PACKAGE, "fail")
+        self._hold = script(self.client, PACKAGE, "hold")
+        self.leases = Leases(self)
         self._publisher = threading.local()
 
     def publish(self, events: Sequence[Event]) -> None:
@@ -91,24 +118,47 @@ class Ledger:
         publisher = f"{self.keys.prefix}:publisher:{name}"
         stream = self.keys.stream_of(events[0])
         keys = [stream, self.keys.attempts(stream), self.keys.references, self.keys.counts, publisher]
-        self._run(keys, ["", str(number), "", "", "0"], events)
+        self._run([*keys, self.keys.counts], "", [str(number), "", ""], events)
         self._publisher.ids = None
 
-    def settle(self, delivery: Delivery, outputs: Sequence[Event] = (), *, outcome: str = "settled", busy_ms: int = 0) -> Outcome:
+    def settle(
+        self,
+        delivery: Delivery,
+        outputs: Sequence[Event] = (),
+        *,
+        outcome: str = "settled",
+        busy_ms: int = 0,
+        further: Sequence[tuple[Delivery, str]] = (),
+        state: StateWrite | None = None,
+    ) -> Outcome:
         """Acknowledge an entry, publish what came of it and release its frame, in one step.
 
         Args:
             delivery: the entry.
             outputs: events, complete with ids.
-            outcome: what to count it as: `settled`, `stale`, `filtered` or `lost`.
+            outcome: what to count it as: `settled`, `stale`, `filtered` or `late`.
             busy_ms: milliseconds that the handler ran.
+            further: entries of the same group that are settled with it, each with its outcome.
+            state: of the handler, to be written with them.
 
         Raises:
             BackpressureError: an output's stream has no room; nothing was done.
             ServerUnavailableError: Redis was away for longer than `redis.give_up_seconds`.
         """
-        keys = [delivery.stream, self.keys.attempts(delivery.stream), self.keys.references, self.keys.counts, self.keys.counts]
-        return self._run(keys, [delivery.group, delivery.entry, delivery.frame, outcome, str(busy_ms)], outputs)
+        counts = self.keys.counts
+        keys = [delivery.stream, self.keys.attempts(delivery.stream), self.keys.references, counts, counts, state.hash if state else counts]
+        entries = [part for d, told in ((delivery, outcome), *further) for part in (d.entry, d.frame, told)]
+        return self._run(keys, delivery.group, entries, outputs, busy_ms, state)
+
+    def hold(self, delivery: Delivery, state: StateWrite) -> Outcome:
+        """Hold an entry back until it is its turn; it stays pending.
+
+        Raises:
+            ServerUnavailableError: Redis was away for longer than `redis.give_up_seconds`.
+        """
+        args = [delivery.group, delivery.entry, state.field, str(state.version), state.value]
+        answer = self.call(lambda: self._hold(keys=[delivery.stream, state.hash], args=args), gone=b"gone")
+        return {b"done": Outcome(done=True), b"conflict": CONFLICT}.get(answer, NOTHING)
 
     def bury(self, delivery: Delivery, letter: Mapping[str, str]) -> Outcome:
         """Acknowledge an entry and write its dead letter, in one step.
@@ -127,17 +177,6 @@ class Ledger:
         if answer[0] == b"gone":
             return NOTHING
         return Outcome(done=True, letter=answer[1].decode(), freed=_texts(answer[2]))
-
-    def fail(self, delivery: Delivery, max_retries: int) -> int:
-        """Note that a run failed; return how many have, this one included (0: the entry is no longer pending).
-
-        Raises:
-            ServerUnavailableError: Redis was away for longer than `redis.give_up_seconds`.
-        """
-        stream = delivery.stream
-        keys = [stream, self.keys.attempts(stream), self.keys.counts]
-        args = [delivery.group, delivery.entry, str(_now_ms()), str(max_retries)]
-        return int(self.call(lambda: self._fail(keys=keys, args=args), gone=0))
 
     def make_sure_of_room(self, event: type[Event]) -> None:
         """Ask whether an event of this type could be published now; a round trip only where its stream may be nearly full.
@@ -158,6 +197,10 @@ class Ledger:
         """Add to one of the totals."""
         self.call(lambda: self.client.hincrby(self.keys.counts, name, by))
 
+    def uptime(self) -> float:
+        """Return the seconds since the server was started."""
+        return float(self.call(lambda: self.client.info("server"))["uptime_in_seconds"])
+
     def create_groups(self) -> list[tuple[str, str]]:
         """Create every stream and group that is missing, at the beginning of its stream; return those created.
 
@@ -175,7 +218,9 @@ class Ledger:
         """Close the connections."""
         self.client.close()
 
-    def _run(self, keys: list[str], head: list[str], outputs: Sequence[Event]) -> Outcome:
+    def _run(
+        self, keys: list[str], group: str, entries: list[str], outputs: Sequence[Event], busy_ms: int = 0, state: StateWrite | None = None
+    ) -> Outcome:
         wanted: dict[str, int] = {}
         body: list[str | int] = []
         for output in outputs:
@@ -185,34 +230,38 @@ class Ledger:
             wanted[stream] = wanted.get(stream, 0) + 1
             fields = [part for pair in encode(output).items() for part in pair]
             readers = len(self.registry.groups(output))
-            body += [keys.index(stream, 5) + 1, output.frame, readers, len(fields), *fields]
-        args = [*head, self.gate.limit(wanted), len(outputs), *body]
+            body += [keys.index(stream, 6) + 1, output.frame, readers, len(fields), *fields]
+        written = [state.field, state.version, state.value] if state else ["", "", ""]
+        args = [group, self.gate.limit(wanted), busy_ms, len(entries) // 3, *entries, *written, len(outputs), *body]
         answer = self.call(lambda: self._settle(keys=keys, args=args), gone=[b"gone"])
         if answer[0] == b"full":
             stream, backlog = answer[1].decode(), int(answer[2])
             self.gate.saw(stream, backlog)
             raise BackpressureError(stream, backlog, self.settings.event_driven.backpressure.max_pending)
-        if answer[0] == b"gone":
-            return NOTHING
+        if answer[0] in {b"gone", b"conflict"}:
+            return CONFLICT if answer[0] == b"conflict" else NOTHING
         for stream, backlog in zip(answer[1][::2], answer[1][1::2], strict=True):
             if self.gate.saw(stream.decode(), int(backlog)):
                 self.count(f"{stream.decode()}|warned")
         self.gate.published(wanted)
         return Outcome(done=True, freed=_texts(answer[2]))
 
-    def call(self, action: Any, gone: Any = None) -> Any:
+    def call(self, action: Any, gone: Any = None, *, patient: bool = True) -> Any:
         """Do something with the client, again and again while Redis is away; it must be something that may be done twice.
 
         Args:
             action: returns the client's answer.
             gone: what to return where the stream or the group has been removed.
+            patient: False tries it once.
 
         Raises:
             ServerRefusesError: Redis does not let us in, or does not do this.
             ServerUnavailableError: Redis was away for longer than `redis.give_up_seconds`.
         """
         try:
-            return self._patience.call(action)
+            return self._patience.call(action) if patient else action()
+        except UNAVAILABLE as error:
+            raise ServerUnavailableError(explain(error, self.settings.redis.url, "redis.url")) from error
         except redis.ResponseError as error:
             if gone is not None and "NOGROUP" in str(error):
                 return gone  # the stream was removed: nobody waits for this entry any more
@@ -243,4 +292,4 @@ def _now_ms() -> int:
 
 
 def _texts(values: Sequence[bytes]) -> tuple[str, ...]:
-    return tuple(value.decode() for value in values)
+    return tuple(value.decode(errors="replace") for value in values)  # whoever published may have written any bytes

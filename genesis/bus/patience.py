@@ -54,7 +54,7 @@ class Patience:
         The action may run twice though it took effect the first time: it must be one that can.
 
         Raises:
-            ServerRefusesError: the server does not let us in.
+            ServerRefusesError: the server does not let us in, or is a replica.
             ServerUnavailableError: it was away for longer than `seconds`.
         """
         deadline = self.clock() + self.seconds
@@ -66,7 +66,7 @@ class Patience:
                 attempt += 1
                 reason = explain(error, self.url, self.setting)
                 wait = backoff(attempt)
-                if isinstance(error, redis.AuthenticationError):
+                if isinstance(error, (redis.AuthenticationError, redis.ReadOnlyError)):
                     raise ServerRefusesError(reason) from error
                 if self.stopped.is_set() or self.clock() + wait > deadline:
                     raise ServerUnavailableError(reason) from error

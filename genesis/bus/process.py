@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import redis
 
+from genesis.bus.burials import Burials
 from genesis.bus.cameras import LedgerCameras
 from genesis.bus.ledger import Ledger
 from genesis.cache import FrameCache
@@ -29,6 +31,7 @@ class Process:
     cache: FrameCache
     cameras: LedgerCameras
     context: Context
+    burials: Burials = field(default_factory=Burials)
 
     @classmethod
     def open(cls, settings: Settings) -> Process:
@@ -41,6 +44,11 @@ class Process:
 
         cameras = LedgerCameras(ledger, release)
         return cls(settings, ledger, cache, cameras, Context(settings, cache, cameras))
+
+    @staticmethod
+    def pause(seconds: float) -> None:
+        """Let others go first."""
+        time.sleep(seconds)
 
     def release(self, frames: Iterable[str]) -> None:
         """Delete frames that nobody needs any more."""

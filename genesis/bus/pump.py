@@ -10,20 +10,19 @@ from typing import Any, Protocol
 
 import redis
 
-from genesis.bus.deadletters import letter
-from genesis.bus.ledger import Delivery, Ledger, create_group
+from genesis.bus.burials import Burials
+from genesis.bus.judge import Entry, Judge, RawFields
+from genesis.bus.ledger import Ledger, create_group
 from genesis.bus.outages import Outages
 from genesis.bus.patience import backoff
+from genesis.bus.sweep import Found, Sweep
 from genesis.bus.window import Window
 from genesis.connections import UNAVAILABLE, explain
-from genesis.errors import MalformedEventError, OversizedEventError, PermanentError, ServerUnavailableError
-from genesis.events import decode
+from genesis.errors import ServerUnavailableError
 from genesis.subscriptions import Subscription
 
 logger = logging.getLogger(__name__)
 
-RawFields = dict[bytes, bytes] | None
-Entry = tuple[str, dict[str, str]]
 LEAST_PAUSE, LONGEST_PAUSE = 0.002, 0.25  # seconds to wait for room in a full window
 
 
@@ -32,6 +31,10 @@ class Sender(Protocol):
 
     def send(self, entries: Sequence[Entry]) -> None:
         """Put entries into the queue; raises OSError while the broker is away."""
+        ...
+
+    def queued(self) -> frozenset[str] | None:
+        """Return the ids of the tasks that are in the queue; None where that can't be told; raises OSError while the broker is away."""
         ...
 
     def lost(self) -> bool:
@@ -46,9 +49,9 @@ class Sender(Protocol):
 class Pump:
     """Reads a group's entries as one consumer and dispatches them, no more than the window allows.
 
-    What can be answered here is: a malformed or oversized entry is buried, one that the subscription's
-    filter refuses is settled. On start the consumer's own pending entries are dispatched again, since
-    the queue may have been lost; so they are when the broker has begun anew. A second run of an entry settles to nothing.
+    On start the consumer's own pending entries are dispatched again, unless their tasks are still in the
+    queue; so they are when the broker has begun anew. Every `delivery.sweep_seconds` it takes over what
+    dead bridges and workers have left. A second run of an entry settles to nothing.
 
     Args:
         ledger: with a connection whose timeout is longer than `bridge.block_seconds`.
@@ -58,9 +61,11 @@ class Pump:
         release: called with the frames that nobody needs any more.
         stopped: set when the bridge is asked to end.
         outages: of the bridge.
+        burials: of the bridge.
+        clock: monotonic seconds.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - one row of the bridge's table
         self,
         ledger: Ledger,
         row: Subscription,
@@ -69,24 +74,28 @@ class Pump:
         release: Callable[[Iterable[str]], None],
         stopped: threading.Event,
         outages: Outages,
+        burials: Burials | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.outages = outages
         self.ledger = ledger
         self.row = row
         self.consumer = consumer
         self.sender = sender
-        self.release = release
         self.stopped = stopped
         self.stream = row.stream(ledger.keys)
-        self.window = Window.of(
-            ledger.settings.bridge.window_min, ledger.settings.bridge.window_max, ledger.settings.delivery.lease_seconds
-        )
+        settings = ledger.settings
+        self.window = Window.of(settings.bridge.window_min, settings.bridge.window_max, settings.delivery.lease_seconds)
+        self.judge = Judge(ledger, row, release, burials or Burials())
+        self.sweep = Sweep(ledger, row, consumer, clock)
         self.dispatched = 0
+        self._block_ms = max(1, int(min(settings.bridge.block_seconds, settings.delivery.sweep_seconds) * 1000))
+        self._clock = clock
         self._in_flight = 0
         self._taken = 0
         self._recovered = False
         self._no_group = False
-        self._waits = 0  # in a row, without anything having been settled meanwhile
+        self._waits = 0  # in a row, without anything having been taken meanwhile
 
     def run(self) -> None:
         """Pump until `stopped`, through any absence of Redis or the broker."""
@@ -97,6 +106,8 @@ class Pump:
             except (*UNAVAILABLE, ServerUnavailableError, OSError) as error:
                 failures += 1
                 self._recovered = False  # an answer may have been lost, and with it entries that are ours now
+                if not isinstance(error, OSError) or isinstance(error, UNAVAILABLE):
+                    self.sweep.rest()
                 self._wait_out(error, failures)
             except redis.ResponseError as error:
                 failures += 1
@@ -111,7 +122,7 @@ class Pump:
         self.sender.close()
 
     def step(self) -> None:
-        """Do one round: own pending entries at first, else new ones, or wait for room."""
+        """Do one round: own pending entries at first, what others have left when it is time, else new ones, or wait for room."""
         if self._no_group:
             create_group(self.ledger.client, self.stream, self.row.group)
             self._no_group = False
@@ -119,40 +130,41 @@ class Pump:
         if not self._recovered or (self._in_flight and self.sender.lost()):
             self.recover()
             return
+        if self.sweep.due():
+            self._again(self.sweep.take(self.sender))
         room = int(self.window.size) - self._in_flight
         if room <= 0:
             self._measure()
             if int(self.window.size) - self._in_flight <= 0:
                 self.stopped.wait(self._pause())
             return
-        settings = self.ledger.settings.bridge
-        batch = self._read(">", min(room, settings.read_count), int(settings.block_seconds * 1000))
+        batch = self._read(min(room, self.ledger.settings.bridge.read_count))
         if batch:
             self._taken += len(batch)
             self._in_flight += len(batch)
-            self._handle(batch)
+            self._send(self.judge.judge(batch))
         elif self._in_flight:
             self._measure()
 
     def recover(self) -> None:
-        """Dispatch again what this consumer had taken and not settled when it last ended."""
-        after, count = "0", 0
-        while batch := self._read(after, self.ledger.settings.bridge.read_count, None):
-            count += len(batch)
-            after = batch[-1][0].decode()
-            self._handle(batch)
-        if count:
-            logger.info("%s: %d entries that were under way are dispatched again", self.row.name, count)
-        self._taken += count
-        self._in_flight = count
+        """Dispatch again what this consumer had taken and no worker has begun, unless its task is still in the queue."""
+        found = self.sweep.own(self.sender)
+        if found:
+            logger.info("%s: %d entries that were under way are dispatched again", self.row.name, len(found))
+        self._again(found)
+        self._measure()
         self._recovered = True
 
-    def _read(self, after: str, count: int, block: int | None) -> list[tuple[bytes, RawFields]]:
-        answer: Any = self.ledger.client.xreadgroup(self.row.group, self.consumer, {self.stream: after}, count=count, block=block)
-        return list(answer[0][1]) if answer else []
+    def _again(self, entries: Sequence[Found]) -> None:
+        self._taken += len(entries)
+        self._in_flight += len(entries)
+        self._send(self.judge.judge(entries))
 
-    def _handle(self, batch: Sequence[tuple[bytes, RawFields]]) -> None:
-        entries = [entry for entry_id, raw in batch if (entry := self._judge(entry_id.decode(), raw)) is not None]
+    def _read(self, count: int) -> list[tuple[str, RawFields]]:
+        answer: Any = self.ledger.client.xreadgroup(self.row.group, self.consumer, {self.stream: ">"}, count=count, block=self._block_ms)
+        return [(entry.decode(), raw) for entry, raw in answer[0][1]] if answer else []
+
+    def _send(self, entries: Sequence[Entry]) -> None:
         failures = 0
         while entries:
             try:
@@ -168,60 +180,12 @@ class Pump:
                 self.dispatched += len(entries)
                 return
 
-    def _judge(self, entry: str, raw: RawFields) -> Entry | None:
-        """Return the entry if a worker must see it; else bury or settle it here."""
-        delivery = Delivery(self.stream, self.row.group, entry)
-        if not raw:
-            logger.error("entry %s of %s was deleted before %s had settled it: an event is lost", entry, self.stream, self.row.group)
-            self.ledger.settle(delivery, outcome="lost")
-            return None
-        try:
-            fields = self._readable(raw)
-            if self.row.when is not None:
-                event = decode(fields)
-                if not self._wanted(event):
-                    delivery = Delivery(self.stream, self.row.group, entry, event.frame)
-                    self.release(self.ledger.settle(delivery, outcome="filtered").freed)
-                    return None
-        except PermanentError as error:
-            outcome = self.ledger.bury(delivery, letter(delivery, error.reason, error))
-            logger.error(  # noqa: TRY400 - the traceback is in the dead letter
-                "buried entry %s of %s for %s (%s): %s", entry, self.stream, self.row.group, error.reason, error
-            )
-            self.release(outcome.freed)
-            return None
-        return entry, fields
-
-    def _readable(self, raw: dict[bytes, bytes]) -> dict[str, str]:
-        size, limit = sum(len(name) + len(value) for name, value in raw.items()), self.ledger.settings.delivery.max_event_bytes
-        if size > limit:
-            msg = f"the entry has {size} bytes, allowed are {limit} (delivery.max_event_bytes)"
-            raise OversizedEventError(msg)
-        try:
-            return {name.decode(): value.decode() for name, value in raw.items()}
-        except UnicodeDecodeError as error:
-            msg = f"the entry is not UTF-8 text: {error}"
-            raise MalformedEventError(msg[:500]) from error
-
-    def _wanted(self, event: Any) -> bool:
-        """Ask the subscription's filter; where it fails, the event is buried."""
-        assert self.row.when is not None  # noqa: S101 - for the type checker
-        try:
-            return bool(self.row.when(event))
-        except Exception as error:
-            msg = f"the filter of {self.row.name} failed: {type(error).__name__}: {error}"
-            raise PermanentError(msg) from error
-
     def _measure(self) -> None:
-        row = f"{self.stream}|{self.row.group}|"
-        with self.ledger.client.pipeline(transaction=False) as pipe:
-            pipe.xpending(self.stream, self.row.group)
-            pipe.hmget(self.ledger.keys.counts, [f"{row}settled", f"{row}busy_ms"])
-            pending, (settled, busy) = pipe.execute()
+        pending: Any = self.ledger.client.xpending(self.stream, self.row.group)
         mine = next((int(c["pending"]) for c in pending["consumers"] if c["name"] == self.consumer.encode()), 0)
         self._waits = self._waits + 1 if mine == self._in_flight else 0
         self._in_flight = mine
-        self.window.measured(time.monotonic(), self._taken - mine, int(settled or 0), int(busy or 0))
+        self.window.measured(self._clock(), self._taken - mine)
 
     def _pause(self) -> float:
         expected = 0.25 * self.window.size / self.window.rate if self.window.rate else LEAST_PAUSE * 5

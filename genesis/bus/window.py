@@ -1,8 +1,9 @@
 """How many entries of a subscription may be in Celery at once.
 
 Few, so that a task waits only a fraction of its lease before it runs and a lost queue loses little
-time; but enough to keep every worker busy. By Little's law the entries in a system are its rate times
-the time each spends there, so the window is `rate x (service time + the wait we allow)`.
+time; but enough to keep every worker busy. By Little's law the entries in a queue are its rate times
+the time each spends there, so the window is `rate x the wait we allow`. Entries that a worker has begun, or
+that wait for a retry, are in other hands and do not count.
 """
 
 from __future__ import annotations
@@ -29,8 +30,7 @@ class Window:
     wait: float
     size: float = 0.0
     _rate: float | None = None
-    _service: float = 0.0
-    _last: tuple[float, int, int, int] | None = None
+    _last: tuple[float, int] | None = None
 
     def __post_init__(self) -> None:
         """Begin with the least."""
@@ -43,28 +43,23 @@ class Window:
 
     @property
     def rate(self) -> float:
-        """Entries settled per second, as measured; 0 before the first measurement."""
+        """Entries taken out of the queue per second, as measured; 0 before the first measurement."""
         return self._rate or 0.0
 
-    def measured(self, now: float, finished: int, group_settled: int, group_busy_ms: int) -> None:
+    def measured(self, now: float, taken: int) -> None:
         """Take a measurement.
 
         Args:
             now: monotonic seconds.
-            finished: entries of this bridge that were ever finished (a running total).
-            group_settled: entries that the whole group ever settled.
-            group_busy_ms: milliseconds that the whole group's handlers ever ran.
+            taken: entries of this bridge that workers ever took (a running total).
         """
         if self._last is None:
-            self._last = (now, finished, group_settled, group_busy_ms)
+            self._last = (now, taken)
             return
-        then, before, settled, busy = self._last
-        if now - then < LEAST_INTERVAL or (finished == before and now - then < self.wait):
+        then, before = self._last
+        if now - then < LEAST_INTERVAL or (taken == before and now - then < self.wait):
             return
-        rate = (finished - before) / (now - then)
+        rate = (taken - before) / (now - then)
         self._rate = rate if self._rate is None else self._rate + SMOOTHING * (rate - self._rate)
-        if group_settled > settled:
-            service = (group_busy_ms - busy) / 1000 / (group_settled - settled)
-            self._service += (SMOOTHING if self._service else 1.0) * (service - self._service)
-        self._last = (now, finished, group_settled, group_busy_ms)
-        self.size = min(float(self.most), max(float(self.least), self._rate * (self._service + self.wait)))
+        self._last = (now, taken)
+        self.size = min(float(self.most), max(float(self.least), self._rate * self.wait))

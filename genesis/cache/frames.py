@@ -150,6 +150,17 @@ class FrameCache:
             kept += int(self._call([self._place(key) for key in some], "keep", ttl, *some))
         return kept
 
+    def has(self, *keys: str) -> int:
+        """Return how many of these frames are there, without fetching any.
+
+        Raises:
+            ServerUnavailableError: Redis is away or refuses us.
+        """
+        try:
+            return int(self._client.exists(*(self._place(key) for key in keys))) if keys else 0
+        except redis.RedisError as error:
+            raise self._unavailable(error) from error
+
     def get_cache_size(self) -> int:
         """Return the bytes that the stored frames take (pixels as stored, with their headers; not Redis's own overhead).
 

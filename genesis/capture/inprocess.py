@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -88,6 +89,7 @@ class InProcess:
         self.events: Counter[str] = Counter()
         self.settled: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
+        self._states: dict[tuple[str, str], bytes] = {}
 
     def preload(self) -> list[str]:
         """Load the models before the first frame; return what was loaded."""
@@ -118,9 +120,7 @@ class InProcess:
             try:
                 if row.when is not None and not row.when(event):
                     return []
-                outputs = run_handler(row, event, self.context)
-                for output in outputs:
-                    encode(output)  # refuses here what event mode refuses
+                outputs = self._handled(row, event)
             except UsageError:
                 raise  # settings or weights that can't work: the next frame would meet the same
             except Exception as error:  # noqa: BLE001 - a handler may raise anything
@@ -131,6 +131,19 @@ class InProcess:
                 self.settled[row.group] += 1
                 return outputs
         return []
+
+    def _handled(self, row: Subscription, event: Event) -> list[Event]:
+        context, place, state = self.context, ("", ""), None
+        if row.keyed_by:
+            place = (row.task, str(getattr(event, row.keyed_by)))
+            state = msgspec.json.decode(self._states.get(place, b"{}"))
+            context = replace(context, state=state)
+        outputs = run_handler(row, event, context)
+        for output in outputs:
+            encode(output)  # refuses here what event mode refuses
+        if state is not None:
+            self._states[place] = msgspec.json.encode(state)
+        return outputs
 
     def _told(self, name: str, event: Event, error: Exception) -> None:
         self.failed[name] += 1

@@ -41,6 +41,10 @@ class Keys:
         """Key of the hash that counts failed runs of a stream's unsettled entries."""
         return f"{stream}:attempts"
 
+    def states(self, stream: str, group: str) -> str:
+        """Key of the hash that holds what an ordered subscription has kept, by the value of its key."""
+        return f"{stream}:state:{group}"
+
     @property
     def references(self) -> str:
         """Key of the hash that counts, for each cached frame, the unsettled deliveries that point to it."""

@@ -1,30 +1,33 @@
--- Settle an entry for one group: acknowledge it, publish what came of it, release its frame; or do nothing.
--- With an empty group it only publishes: a publication is the settlement of nothing.
+-- Settle entries for one group: acknowledge them, publish what came of them, write the handler's state, release their
+-- frames; or do nothing. With an empty group it only publishes: a publication is the settlement of nothing.
 --
--- KEYS[1]  stream of the entry (when publishing: any stream of ours)
+-- KEYS[1]  stream of the entries (when publishing: any stream of ours)
 -- KEYS[2]  hash of attempts of that stream
 -- KEYS[3]  hash of frame references
 -- KEYS[4]  hash of totals
 -- KEYS[5]  last number of this publisher (when publishing), else the same as KEYS[4]
--- KEYS[6..] streams of the outputs
+-- KEYS[6]  hash of the handler's states (in an ordered subscription), else the same as KEYS[4]
+-- KEYS[7..] streams of the outputs
 -- ARGV[1]  group, or '' to publish
--- ARGV[2]  entry id; when publishing, the publisher's number of this call
--- ARGV[3]  key of the frame that the entry points to, or ''
--- ARGV[4]  outcome to count: settled, stale, filtered, lost
--- ARGV[5]  milliseconds that the handler ran
--- ARGV[6]  most unsettled entries an output's stream may have, or 0 not to look
--- ARGV[7]  number of outputs; then for each:
+-- ARGV[2]  most unsettled entries an output's stream may have, or 0 not to look
+-- ARGV[3]  milliseconds that the handler ran
+-- ARGV[4]  number of entries (1 when publishing); then for each:
+--            entry id (when publishing, the publisher's number of this call), key of the frame that it points to or '',
+--            outcome to count: settled, stale, filtered, late
+-- then     field of the state, or ''; the version that it was read with; the new version and state
+-- then     number of outputs; then for each:
 --            index of its stream in KEYS, its frame's key or '', number of groups that will read it,
 --            number of strings that follow, field, value, field, value ...
 --
 -- Returns {'done', backlogs, freed}: backlogs is a flat list of stream and unsettled entries before this call (for the
 --           streams that were looked at), freed the frames that nobody needs any more;
---         {'gone'}: the entry was not pending in the group, or this publication was made before: nothing was done;
+--         {'gone'}: the first entry was not pending in the group, or this publication was made before: nothing was done;
+--         {'conflict'}: the state has another version, or a further entry is not pending: nothing was done;
 --         {'full', stream, backlog}: an output's stream has no room: nothing was done.
 
 local PUBLISHER_SECONDS = 3600
 
-local function backlog(stream, limit)
+local function backlog(stream, limit, wanted)
   if redis.call('EXISTS', stream) == 0 then return 0 end
   local worst = 0
   for _, group in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -34,8 +37,9 @@ local function backlog(stream, limit)
       elseif group[i] == 'lag' then lag = group[i + 1]
       elseif group[i] == 'last-delivered-id' then delivered = group[i + 1] end
     end
-    if not lag then
-      -- Redis before 7, or one that has lost count: count, but no further than it matters.
+    if not lag or pending + lag + wanted > limit then
+      -- Redis before 7 does not know its lag, one that was restarted has it too high, and a deletion makes it forget:
+      -- count, but no further than it matters.
       lag = #redis.call('XRANGE', stream, '(' .. delivered, '+', 'COUNT', math.max(limit - pending, 0) + 1)
     end
     worst = math.max(worst, pending + lag)
@@ -43,33 +47,40 @@ local function backlog(stream, limit)
   return worst
 end
 
-local group, id, frame = ARGV[1], ARGV[2], ARGV[3]
-local limit, outputs = tonumber(ARGV[6]), tonumber(ARGV[7])
+local at = 0
+local function take()
+  at = at + 1
+  return ARGV[at]
+end
+
+local group, limit, busy = take(), tonumber(take()), take()
+local entries = {}
+for n = 1, tonumber(take()) do entries[n] = {id = take(), frame = take(), outcome = take()} end
+local field, version, state = take(), take(), take()
 
 if group == '' then
-  if tonumber(redis.call('GET', KEYS[5]) or '-1') >= tonumber(id) then return {'gone'} end
-elseif #redis.call('XPENDING', KEYS[1], group, id, id, 1) == 0 then
-  return {'gone'}
+  if tonumber(redis.call('GET', KEYS[5]) or '-1') >= tonumber(entries[1].id) then return {'gone'} end
+else
+  for n, entry in ipairs(entries) do
+    if #redis.call('XPENDING', KEYS[1], group, entry.id, entry.id, 1) == 0 then return {n == 1 and 'gone' or 'conflict'} end
+  end
 end
+if field ~= '' and ((redis.call('HGET', KEYS[6], field) or '0'):match('^%d+')) ~= version then return {'conflict'} end
 
 -- Read the outputs, and look whether there is room for all of them before anything is written.
 local adds, wanted, order = {}, {}, {}
-local at = 8
-for n = 1, outputs do
-  local stream = KEYS[tonumber(ARGV[at])]
-  local count = tonumber(ARGV[at + 3])
-  local fields = {}
-  for i = 1, count do fields[i] = ARGV[at + 3 + i] end
-  adds[n] = {stream = stream, frame = ARGV[at + 1], readers = tonumber(ARGV[at + 2]), fields = fields}
-  if not wanted[stream] then wanted[stream] = 0; order[#order + 1] = stream end
-  wanted[stream] = wanted[stream] + 1
-  at = at + 4 + count
+for n = 1, tonumber(take()) do
+  local add = {stream = KEYS[tonumber(take())], frame = take(), readers = tonumber(take()), fields = {}}
+  for i = 1, tonumber(take()) do add.fields[i] = take() end
+  adds[n] = add
+  if not wanted[add.stream] then wanted[add.stream] = 0; order[#order + 1] = add.stream end
+  wanted[add.stream] = wanted[add.stream] + 1
 end
 
 local backlogs = {}
 if limit > 0 then
   for _, stream in ipairs(order) do
-    local before = backlog(stream, limit)
+    local before = backlog(stream, limit, wanted[stream])
     if before + wanted[stream] > limit then return {'full', stream, before} end
     backlogs[#backlogs + 1] = stream
     backlogs[#backlogs + 1] = before
@@ -86,16 +97,20 @@ end
 
 local freed = {}
 if group == '' then
-  redis.call('SET', KEYS[5], id, 'EX', PUBLISHER_SECONDS)
-else
-  local row = KEYS[1] .. '|' .. group .. '|'
-  redis.call('HINCRBY', KEYS[4], row .. ARGV[4], 1)
-  if ARGV[5] ~= '0' then redis.call('HINCRBY', KEYS[4], row .. 'busy_ms', ARGV[5]) end
+  redis.call('SET', KEYS[5], entries[1].id, 'EX', PUBLISHER_SECONDS)
+  return {'done', backlogs, freed}
+end
+if field ~= '' then redis.call('HSET', KEYS[6], field, state) end
+local row = KEYS[1] .. '|' .. group .. '|'
+if busy ~= '0' then redis.call('HINCRBY', KEYS[4], row .. 'busy_ms', busy) end
+for _, entry in ipairs(entries) do
+  redis.call('HINCRBY', KEYS[4], row .. entry.outcome, 1)
+  local frame = entry.frame
   if frame ~= '' and redis.call('HEXISTS', KEYS[3], frame) == 1 and redis.call('HINCRBY', KEYS[3], frame, -1) <= 0 then
     redis.call('HDEL', KEYS[3], frame)
-    freed[1] = frame
+    freed[#freed + 1] = frame
   end
-  redis.call('HDEL', KEYS[2], group .. '|' .. id)
-  redis.call('XACK', KEYS[1], group, id)
+  redis.call('HDEL', KEYS[2], group .. '|' .. entry.id)
 end
+for _, entry in ipairs(entries) do redis.call('XACK', KEYS[1], group, entry.id) end
 return {'done', backlogs, freed}

@@ -13,7 +13,7 @@ from genesis.subscriptions import Registry
 from tests.processes import wait_until
 
 
-@pytest.mark.parametrize("part", ["Pump", "Keeper"])
+@pytest.mark.parametrize("part", ["Pump", "Keeper", "Janitor"])
 def test_a_part_that_fails_ends_the_bridge(settings: Settings, registry: Registry, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
     def failing(_self: object) -> None:
         raise ZeroDivisionError("nobody thought of this")

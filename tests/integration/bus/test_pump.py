@@ -27,6 +27,9 @@ class Sent:
     def send(self, entries: Sequence[Entry]) -> None:
         self.entries += entries
 
+    def queued(self) -> frozenset[str]:
+        return frozenset()
+
     def lost(self) -> bool:
         return False
 

@@ -1,0 +1,135 @@
+"""What a worker holds, and the signs of life that it gives for it.
+
+A thread of the worker's main process touches every entry whose task is here, running or waiting for its
+turn, four times in a lease. A child that is lost is told of at once, so that its entry comes again in
+seconds; should the whole worker be killed, nobody touches its entries any more, and their leases run out.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from genesis.bus.consumers import worker_consumer
+from genesis.bus.ledger import Delivery, Ledger
+from genesis.errors import GenesisError
+
+logger = logging.getLogger(__name__)
+
+RENEWALS = 4  # in one lease: three may fail before it runs out
+RETRY_SECONDS = 1.0  # after a renewal that failed
+LAST_SECONDS = 2.0  # that a worker which ends waits for a renewal under way
+
+
+@dataclass(frozen=True, slots=True)
+class _Death:
+    delivery: Delivery
+    how: str
+
+
+class Holdings:
+    """The entries of one worker.
+
+    Args:
+        ledger: with connections of its own; made in the main process.
+        nodename: the worker's Celery name.
+        held: returns the ids of all tasks that are here.
+    """
+
+    def __init__(self, ledger: Ledger, nodename: str, held: Callable[[], Iterable[str]]) -> None:
+        self._ledger = ledger
+        self._consumer = worker_consumer(nodename)
+        self._held = held
+        self._deaths: queue.SimpleQueue[_Death | None] = queue.SimpleQueue()
+        self._every = ledger.settings.delivery.lease_seconds / RENEWALS
+        self._remembered: set[str] = set()
+        self._ended = False
+        self._thread = threading.Thread(target=self._run, name="holdings", daemon=True)
+
+    def start(self) -> None:
+        """Begin to renew leases."""
+        self._thread.start()
+
+    def died(self, task_id: str, how: str) -> None:
+        """Note that the child that ran a task is gone; returns at once."""
+        delivery = delivery_of(task_id)
+        if delivery is not None:
+            self._deaths.put(_Death(delivery, how))
+
+    def remember(self) -> None:
+        """Note what is here now, before Celery forgets it on its way out."""
+        self._remembered |= set(self._held())
+
+    def give_back(self) -> int:
+        """Give back all that is here or was remembered, and is not done; return how many entries that were."""
+        self.remember()
+        self._ended = True
+        self._deaths.put(None)
+        self._thread.join(LAST_SECONDS)
+        deliveries = [delivery for task_id in self._remembered if (delivery := delivery_of(task_id)) is not None]
+        try:
+            return self._ledger.leases.give_back(self._consumer, deliveries)
+        except GenesisError as error:
+            logger.warning("what this worker has not done comes again when its lease has run out: %s", error)
+            return 0
+
+    def renew(self) -> int:
+        """Renew the leases of all that is here; return how many entries are still unsettled."""
+        deliveries = [delivery for task_id in set(self._held()) if (delivery := delivery_of(task_id)) is not None]
+        return self._ledger.leases.renew(self._consumer, deliveries, patient=False) if deliveries else 0
+
+    def _run(self) -> None:
+        wait, failures = self._every, 0
+        while not self._ended:
+            death: _Death | None = None
+            try:
+                death = self._deaths.get(timeout=wait)
+                if death is not None:
+                    self._ledger.leases.died(death.delivery, self._consumer, death.how)
+                    continue
+            except queue.Empty:
+                pass
+            except GenesisError as error:
+                logger.warning("the death of a child was not noted, its entry comes again when its lease has run out: %s", error)
+                continue
+            try:
+                if not self._ended:
+                    self.renew()
+            except GenesisError as error:
+                # A task that has something to settle says that the ledger is away.
+                logger.debug("leases are not renewed: %s", error)
+                wait, failures = min(RETRY_SECONDS, self._every), 0
+            except Exception:
+                failures += 1
+                if failures == 1:
+                    logger.exception("leases are not renewed, and what runs for longer than one may be run twice")
+                wait = min(RETRY_SECONDS, self._every)
+            else:
+                wait, failures = self._every, 0
+
+
+def delivery_of(task_id: str) -> Delivery | None:
+    """Return the entry that a task of ours is for; None for a task that is not ours."""
+    parts = task_id.split(":")
+    if len(parts) != 4:  # noqa: PLR2004 - prefix, stream, group, entry
+        return None
+    prefix, stream, group, entry = parts
+    return Delivery(f"{prefix}:{stream}", group, entry)
+
+
+def tasks_here() -> list[str]:
+    """Return the ids of all tasks that Celery's worker has in this process: waiting for their time, for a child, or running."""
+    from celery.worker import state  # noqa: PLC0415 - in a worker only
+
+    found: set[str] = set()
+    for known in (state.requests.values(), state.scheduled_requests, state.reserved_requests, state.active_requests):
+        for _ in range(10):
+            try:
+                found.update(request.id for request in list(known))
+                break
+            except RuntimeError:  # the main thread has changed it meanwhile
+                continue
+    return list(found)

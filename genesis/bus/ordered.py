@@ -1,0 +1,231 @@
+"""Deliveries of an ordered subscription (`keyed_by`): one after the other for each key, with the handler's state.
+
+State, outputs and acknowledgements are one settlement with a version check: of two workers that met in
+one key, one finds that the state has changed, reads it again and runs again. An event that comes before
+its turn stays pending, in the hands of `held`, and is settled together with the one that it waited for.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import msgspec
+
+from genesis.bus.ledger import Delivery, StateWrite
+from genesis.bus.patience import backoff
+from genesis.bus.sequence import Line, Place, Step, arrive, following, without
+from genesis.errors import PermanentError, RetryableError
+from genesis.events import Event, decode, encode
+
+if TYPE_CHECKING:
+    from genesis.bus.runs import Again, Run
+
+logger = logging.getLogger(__name__)
+
+TRIES = 50  # of one delivery, before it leaves the key to the others for a while
+
+
+class _ReadAgain(Exception):  # noqa: N818 - nothing is wrong
+    """The state has changed, or is to be looked at once more."""
+
+
+class _Over(Exception):  # noqa: N818 - nothing is wrong
+    """The entry is not pending any more."""
+
+
+def deliver_in_order(run: Run, event: Event) -> Again | None:
+    """Run an entry, and those that waited for it; or hold it back until it is its turn.
+
+    Raises:
+        ServerUnavailableError: the ledger was away for longer than `redis.give_up_seconds`, or the frame cache is.
+    """
+    turn = _Turn(run, event)
+    for attempt in range(1, TRIES + 1):
+        try:
+            return turn.take()
+        except _Over:
+            return None
+        except _ReadAgain:
+            run.process.pause(backoff(attempt, first=0.001, longest=0.1))
+    return run.later(run.process.settings.delivery.backpressure_delay, RetryableError(f"key {turn.key!r} is written by many at once"))
+
+
+@dataclass(slots=True)
+class _Done:
+    """What the handler did with the events whose turn it was."""
+
+    line: Line
+    settled: list[tuple[Delivery, str]] = field(default_factory=list)
+    outputs: list[Event] = field(default_factory=list)
+    busy_ms: int = 0
+    failed: Place | None = None
+    error: Exception | None = None
+
+    @property
+    def entries(self) -> set[str]:
+        return {delivery.entry for delivery, _ in self.settled}
+
+
+class _Turn:
+    """One delivery's tries to be handled in its turn."""
+
+    def __init__(self, run: Run, event: Event) -> None:
+        self.run = run
+        self.event = event
+        self.key = str(getattr(event, run.row.keyed_by or ""))
+        self.ledger = run.process.ledger
+        self.states = self.ledger.keys.states(run.delivery.stream, run.delivery.group)
+        self.version = 0
+        self.settled = False  # the entry itself; there may be more to do for those behind it
+
+    def take(self) -> Again | None:
+        """Do what can be done now.
+
+        Raises:
+            _ReadAgain: the state has changed meanwhile.
+            _Over: the entry was settled by somebody else.
+        """
+        run, mine = self.run, self.run.delivery.entry
+        line, now_ms = self._read()
+        steps: Sequence[Step]
+        place = _place(run.delivery, self.event)
+        if place is None:
+            steps = (Step(Place(mine, "", 0, 0.0), line),)
+        elif self.settled:
+            steps = following(line, now_ms, run.row.max_gap)
+        else:
+            verdict = arrive(line, place, now_ms, run.row.max_gap)
+            if verdict.kind == "late":
+                self._late()
+            if verdict.kind == "wait":
+                self._hold(verdict.line)
+                return None
+            steps, line = verdict.steps, verdict.line
+        if not steps:
+            return None
+        found = self._found(steps)
+        if gone := [step.place.entry for step in steps if step.place.entry not in found]:
+            # Settled, buried or removed by somebody else: nobody waits for them any more.
+            self._hold(without(line, gone))
+            raise _ReadAgain
+        done = self._handle(line, steps, found)
+        self._commit(done, line)
+        if done.failed is not None and done.error is not None:
+            if done.failed.entry == mine:
+                return run.unsuccessful(self.event, done.error)
+            self.ledger.leases.give_back(run.consumer, [self._sibling(done.failed.entry)])
+        self.settled = self.settled or mine in done.entries
+        if self.settled and (place is None or not done.line.held):
+            return None
+        raise _ReadAgain
+
+    def _read(self) -> tuple[Line, int]:
+        """Read the key's line, note its version, and return it with the server's time in milliseconds."""
+
+        def both() -> Any:
+            with self.ledger.client.pipeline(transaction=False) as pipe:
+                pipe.hget(self.states, self.key)
+                pipe.time()
+                return pipe.execute()
+
+        found, (seconds, micros) = self.ledger.call(both)
+        version, _, text = (found or b"0 ").partition(b" ")
+        self.version = int(version)
+        return Line.parse(text), int(seconds) * 1000 + int(micros) // 1000
+
+    def _found(self, steps: Sequence[Step]) -> dict[str, tuple[Delivery, Event]]:
+        """Return the entries and events of those whose turn it is, as far as they are still pending."""
+        own = self.run.delivery
+        others = [step.place.entry for step in steps if step.place.entry != own.entry]
+
+        def look() -> Any:
+            with self.ledger.client.pipeline(transaction=False) as pipe:
+                for entry in others:
+                    pipe.xpending_range(own.stream, own.group, min=entry, max=entry, count=1)
+                    pipe.xrange(own.stream, min=entry, max=entry)
+                return pipe.execute()
+
+        answers = self.ledger.call(look) if others else []
+        found: dict[str, tuple[Delivery, Event]] = {own.entry: (own, self.event)}
+        for entry, pending, entries in zip(others, answers[::2], answers[1::2], strict=True):
+            if pending and entries:
+                event = decode({name.decode(): value.decode() for name, value in entries[0][1].items()})
+                found[entry] = (self._sibling(entry, event.frame), event)
+        return found
+
+    def _handle(self, line: Line, steps: Sequence[Step], found: dict[str, tuple[Delivery, Event]]) -> _Done:
+        """Run the handler on each event in turn, until one fails or there are as many outputs as one step may publish."""
+        run, done = self.run, _Done(line)
+        most = run.process.settings.event_driven.backpressure.max_pending
+        text = msgspec.json.encode(line.state)
+        for step in steps:
+            delivery, event = found[step.place.entry]
+            state: dict[str, Any] = msgspec.json.decode(text)
+            try:
+                stale = run.stale(event)
+                outputs, busy_ms = ([], 0) if stale else run.handle(event, delivery, state)
+                for output in outputs:
+                    encode(output)  # what can't be published is this event's failure, not that of the whole turn
+                text = msgspec.json.encode(state)
+                if len(outputs) > most:
+                    msg = f"{run.row.name} returned {len(outputs)} events, more than event_driven.backpressure.max_pending ({most})"
+                    raise PermanentError(msg)  # noqa: TRY301 - it is the event's failure like any other
+            except Exception as error:  # noqa: BLE001 - a handler may raise anything
+                done.failed, done.error = step.place, error
+                # It comes again by itself, as a delivery of its own: nobody else is to try it meanwhile.
+                done.line = without(done.line, [step.place.entry])
+                break
+            if done.settled and len(done.outputs) + len(outputs) > most // 2:
+                break
+            done.settled.append((delivery, "stale" if stale else "settled"))
+            done.outputs += outputs
+            done.busy_ms += busy_ms
+            done.line = msgspec.structs.replace(step.line, state=msgspec.json.decode(text))
+        return done
+
+    def _commit(self, done: _Done, before: Line) -> None:
+        if not done.settled:
+            if done.failed is not None and done.failed.entry != self.run.delivery.entry:
+                self._hold(done.line)
+            return
+        (first, outcome), *further = done.settled
+        settled = self.ledger.settle(
+            first, done.outputs, outcome=outcome, busy_ms=done.busy_ms, further=further, state=self._write(done.line)
+        )
+        if not settled.done:
+            raise _ReadAgain
+        self.run.process.release(settled.freed)
+        if skipped := done.line.skipped - before.skipped:
+            row = self.run.row
+            self.ledger.count(f"{first.stream}|{first.group}|skipped", skipped)
+            logger.warning("%s: passed over %d events of %s %r that did not come", row.name, skipped, row.keyed_by, self.key)
+
+    def _hold(self, line: Line) -> None:
+        outcome = self.ledger.hold(self.run.delivery, self._write(line))
+        if not outcome.done:
+            raise _ReadAgain if outcome.conflict else _Over
+
+    def _late(self) -> NoReturn:
+        outcome = self.ledger.settle(self.run.delivery, outcome="late")
+        self.run.process.release(outcome.freed)
+        if outcome.done:
+            row = self.run.row
+            logger.warning("%s: event %s of %s %r came after its turn was over", row.name, self.event.id, row.keyed_by, self.key)
+        raise _Over
+
+    def _write(self, line: Line) -> StateWrite:
+        return StateWrite(self.states, self.key, self.version, line.text)
+
+    def _sibling(self, entry: str, frame: str = "") -> Delivery:
+        return Delivery(self.run.delivery.stream, self.run.delivery.group, entry, frame)
+
+
+def _place(delivery: Delivery, event: Event) -> Place | None:
+    """Return where an event stands; None where its type has no numbers, so that its turn is when it comes."""
+    number, session = getattr(event, "number", None), getattr(event, "session", None)
+    if not isinstance(number, int) or not isinstance(session, str):
+        return None
+    return Place(delivery.entry, session, number, event.time.timestamp())

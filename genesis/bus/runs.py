@@ -1,0 +1,126 @@
+"""One run of one delivery in a worker, and what becomes of it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from billiard.exceptions import SoftTimeLimitExceeded
+
+from genesis.bus.consumers import worker_consumer
+from genesis.bus.deadletters import letter
+from genesis.bus.runner import is_stale, run_handler
+from genesis.context import DeliveryInfo
+from genesis.errors import BackpressureError, PermanentError, ServerUnavailableError
+from genesis.events import Event
+from genesis.subscriptions import Retry, Subscription
+
+if TYPE_CHECKING:
+    from genesis.bus.ledger import Delivery
+    from genesis.bus.process import Process
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The entry is not done: run it again after some seconds."""
+
+    seconds: float
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run of a delivery.
+
+    Attributes:
+        process: the connections of this process.
+        row: the subscription.
+        delivery: the entry.
+        task: id of the Celery task, for the dead letter.
+        worker: node name of the worker.
+        again: it follows a run that has asked for it.
+    """
+
+    process: Process
+    row: Subscription
+    delivery: Delivery
+    task: str
+    worker: str
+    again: bool = False
+
+    @property
+    def consumer(self) -> str:
+        """Whose hands the entry is in."""
+        return worker_consumer(self.worker)
+
+    def begin(self) -> bool:
+        """Take the entry; False if it is settled, or somebody else runs it."""
+        return self.process.ledger.leases.begin(self.delivery, self.consumer, again=self.again)
+
+    def stale(self, event: Event) -> bool:
+        """Tell whether a live camera's event is too old to be worth handling."""
+        return is_stale(self.row, event, self.process.settings)
+
+    def handle(self, event: Event, delivery: Delivery, state: dict[str, Any] | None = None) -> tuple[list[Event], int]:
+        """Call the handler; return its events, and the milliseconds that it ran.
+
+        Args:
+            event: the entry's.
+            delivery: the entry.
+            state: of an ordered subscription; the handler may change it.
+        """
+        started = time.monotonic()
+        info = DeliveryInfo(delivery.stream, delivery.group, delivery.entry)
+        process = self.process
+        context = replace(process.context, cameras=process.cameras.at(delivery.entry), delivery=info, state=state)
+        outputs = run_handler(self.row, event, context)
+        return outputs, int((time.monotonic() - started) * 1000)
+
+    def bury(self, reason: str, error: BaseException) -> None:
+        """Send the entry to the dead letters."""
+        delivery = self.delivery
+        outcome = self.process.ledger.bury(delivery, letter(delivery, reason, error, task=self.task, worker=self.worker))
+        if outcome.done:
+            self.process.burials.told(delivery, reason, error)
+        self.process.release(outcome.freed)
+
+    def unsuccessful(self, event: Event, error: Exception) -> Again | None:
+        """Do what the handler's error asks for; return when the entry runs again, None if it does not.
+
+        Raises:
+            ServerUnavailableError: that is what the handler met.
+        """
+        if isinstance(error, ServerUnavailableError):
+            raise error
+        if isinstance(error, BackpressureError):
+            return self.later(self.process.settings.delivery.backpressure_delay, error)
+        if isinstance(error, PermanentError):
+            self.bury(error.reason, error)
+            return None
+        return self.failed(event, error)
+
+    def failed(self, event: Event, error: Exception) -> Again | None:
+        """Note that the handler failed; return when it runs again, or bury the entry when it has failed too often."""
+        delivery = self.process.settings.delivery
+        policy = self.row.retry or Retry(delivery.max_retries, delivery.retry_delays)
+        attempt = self.process.ledger.leases.fail(self.delivery, self.consumer, policy.max_retries)
+        if attempt == 0:
+            return None
+        if attempt <= policy.max_retries:
+            wait = policy.delay(attempt)
+            logger.warning(
+                "%s failed on event %s of camera %s (run %d of %d), again in %g s: %s: %s",
+                self.row.name, event.id, event.camera, attempt, policy.max_retries + 1, wait, type(error).__name__, error,
+            )  # fmt: skip
+            return Again(wait, error)
+        self.bury("time_limit" if isinstance(error, SoftTimeLimitExceeded) else "retries_exhausted", error)
+        return None
+
+    def later(self, seconds: float, error: BaseException, *, patient: bool = True) -> Again | None:
+        """Let the entry wait without counting a failure; None if it is no longer ours."""
+        ours = self.process.ledger.leases.wait(self.delivery, self.consumer, patient=patient)
+        return Again(seconds, error) if ours else None
