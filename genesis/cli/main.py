@@ -21,6 +21,8 @@ COMMANDS = {
     "up": ("genesis.cli.up", "Run everything on this machine until Ctrl-C."),
     "init": ("genesis.cli.init", "Create the streams and groups."),
     "status": ("genesis.cli.status", "Show streams, groups, cameras and the frame cache."),
+    "dlq": ("genesis.cli.dlq", "Look at the dead letters, replay or drop them."),
+    "doctor": ("genesis.cli.doctor", "Say what endangers the promise, and what to do."),
     "compare": ("genesis.cli.compare", "Show where sync and event mode disagree."),
     "config": ("genesis.cli.config", "Check and show the settings."),
 }

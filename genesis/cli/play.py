@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -16,12 +17,15 @@ import redis
 from genesis.cache import FrameCache
 from genesis.cli.launch import capture_arguments, choose_detector, undisturbed, use
 from genesis.connections import connect
-from genesis.embedded.stack import READY_SECONDS, Servers, Stack, erase_prefix
+from genesis.embedded.servers import Servers
+from genesis.embedded.stack import READY_SECONDS, Stack, erase_prefix
+from genesis.embedded.watchdog import Watchdog
 from genesis.errors import GenesisError
 from genesis.monitoring.status import Status, status
 from genesis.settings import Settings
 from genesis.subscriptions import Registry, load_subscriptions
 
+EVERYTHING = 1_000_000_000  # entries kept of a run
 STUCK_SECONDS = 90.0  # no delivery settled for so long: something is wrong
 
 Progress = Callable[[str, Status | None], None]
@@ -75,14 +79,16 @@ def play(
     before = dict(os.environ)
     detector = choose_detector(settings)
     progress("reaching Redis" if redis_url else "starting Redis", None)
-    servers = Servers.existing(redis_url) if redis_url else Servers.embedded(folder)
+    watchdog, servers, stack = Watchdog(), Servers(), None
     prefix = f"genesis-run-{uuid.uuid4().hex[:8]}" if redis_url else settings.redis.prefix
-    servers.env["GENESIS_REDIS__PREFIX"] = prefix
-    stack = None
     try:
+        servers = Servers.existing(redis_url) if redis_url else Servers.embedded(folder, watchdog)
+        servers.env["GENESIS_REDIS__PREFIX"] = prefix
+        servers.env["GENESIS_REDIS__RETENTION"] = str(EVERYTHING)  # the report is read from the streams
         settings = use({**servers.env, **detector})
         registry = load_subscriptions(settings.handlers)
-        stack = Stack(settings, registry, {}, log, detectors)
+        stack = Stack(settings, registry, {}, log, detectors, watchdog=watchdog)
+        stack.supervisor.chores.append(partial(servers.tend, stack.supervisor.say))
         played = _play(stack, capture_arguments(tuple(sources), tuple(names), fps, loop=False), max_frames, progress)
         progress("done", played.final)
         yield played
@@ -91,10 +97,11 @@ def play(
             if stack is not None:
                 progress("stopping", None)
                 stack.stop()
-            if redis_url:
+            if redis_url and servers.env:
                 for url in {servers.env["GENESIS_REDIS__URL"], servers.env["GENESIS_FRAME_CACHE__URL"]}:
                     erase_prefix(url, prefix)
             servers.stop()
+            watchdog.close()
             os.environ.clear()
             os.environ.update(before)
 
@@ -117,7 +124,13 @@ def _play(stack: Stack, arguments: list[str], max_frames: int | None, progress: 
     peak, last_settled, moved = 0, -1, time.monotonic()
     while True:
         supervisor.poll(0.2)
-        now = status(client, cache, settings, stack.registry)
+        try:
+            now = status(client, cache, settings, stack.registry)
+        except (redis.RedisError, GenesisError) as error:
+            if time.monotonic() - moved > STUCK_SECONDS:
+                msg = f"Redis was away for {STUCK_SECONDS:.0f} s: {error}"
+                raise GenesisError(msg) from error
+            continue
         peak = max(peak, now.cache.bytes)
         capturing = supervisor.running("capture")
         progress("playing" if capturing else "finishing", now)

@@ -11,8 +11,13 @@ import click
 from genesis.cli.launch import ENDING
 
 if TYPE_CHECKING:
-    from genesis.embedded.stack import Servers, Stack
+    from pathlib import Path
 
+    from genesis.embedded.servers import Servers
+    from genesis.embedded.stack import Stack
+    from genesis.embedded.watchdog import Watchdog
+
+ENDING_SECONDS = 60.0  # how long a new installation waits for the one before it, which was killed, to be gone
 DRAIN_SECONDS = 60.0  # how long a stopping installation lets its workers finish what is published
 
 
@@ -47,11 +52,13 @@ def command(
     """Run Redis, bridge, workers and capture on this machine until Ctrl-C.
 
     What dies is started again. Ctrl-C stops capture first, lets the workers finish what is published,
-    then stops the rest; a second Ctrl-C does not wait for the workers. Nothing is lost either way:
-    started again, it goes on where it was.
+    then stops the rest; a second Ctrl-C does not wait for the workers. Nothing is lost either way,
+    nor if this command itself is killed: started again, it goes on where it was.
     """
     from genesis.cli.launch import capture_arguments, check_sources, choose_detector, interruptible, use  # noqa: PLC0415 - --help stays quick
-    from genesis.embedded.stack import Servers, Stack, default_detectors  # noqa: PLC0415
+    from genesis.embedded.servers import Servers  # noqa: PLC0415
+    from genesis.embedded.stack import Stack, default_detectors  # noqa: PLC0415
+    from genesis.embedded.watchdog import Watchdog  # noqa: PLC0415
     from genesis.errors import UsageError  # noqa: PLC0415
     from genesis.settings import current  # noqa: PLC0415
     from genesis.subscriptions import load_subscriptions  # noqa: PLC0415
@@ -65,16 +72,30 @@ def command(
         raise UsageError(msg)
     check_sources(sources, names, settings)
     interruptible()
-    servers = Servers.existing(redis_url, cache_url) if redis_url else Servers.embedded(settings.data_dir.resolve() / "redis")
+    folder = settings.data_dir.resolve() / "redis"
+    watchdog = Watchdog() if redis_url else _watchdog_of(folder)
+    servers = Servers()
     try:
+        servers = Servers.existing(redis_url, cache_url) if redis_url else Servers.embedded(folder, watchdog)
         settings = use({**servers.env, **choose_detector(settings)})
         stack = Stack(
             settings, load_subscriptions(settings.handlers), {}, sys.stdout,
-            detectors or default_detectors(), log_level or settings.log.level, flower=flower,
+            detectors or default_detectors(), log_level or settings.log.level, flower=flower, watchdog=watchdog,
         )  # fmt: skip
         _run(stack, servers, capture_arguments(sources, names, fps, loop=loop))
     finally:
         servers.stop()
+        watchdog.close()
+
+
+def _watchdog_of(folder: Path) -> Watchdog:
+    """Return a watchdog for the servers below a folder, once what a killed command has left there is gone."""
+    from genesis.embedded.places import made_folder  # noqa: PLC0415
+    from genesis.embedded.watchdog import Watchdog, wait_for_the_last  # noqa: PLC0415
+
+    lock = made_folder(folder) / "up.lock"
+    wait_for_the_last(lock, ENDING_SECONDS, lambda: click.echo("genesis: waiting until what a killed one has left is ended", err=True))
+    return Watchdog(lock)
 
 
 class Interrupts:
@@ -94,6 +115,7 @@ def _run(stack: Stack, servers: Servers, arguments: list[str]) -> None:
     from genesis.masking import mask  # noqa: PLC0415
 
     supervisor, interrupts = stack.supervisor, Interrupts()
+    supervisor.chores.append(lambda: servers.tend(supervisor.say))
     for server in servers.started:
         supervisor.say(f"redis-server {server.version}: {server.url()}")
     supervisor.say(f"detection: {stack.detectors} children; stop with Ctrl-C")
@@ -106,9 +128,6 @@ def _run(stack: Stack, servers: Servers, arguments: list[str]) -> None:
         told = False
         while not interrupts.count:
             supervisor.poll(0.5)
-            if dead := servers.dead():
-                supervisor.say(f"{dead.role} Redis has ended (see {dead.log}): starting it again")
-                dead.start()
             if not told and not supervisor.running("capture"):
                 told = True
                 supervisor.say(f"capture is done (exit code {supervisor.code('capture')}); the rest runs on until Ctrl-C")
