@@ -15,7 +15,7 @@ import numpy.typing as npt
 from genesis.capture.inprocess import InProcess, Observer
 from genesis.capture.sinks import Sink
 from genesis.context import FrameReader
-from genesis.errors import BackpressureError, GenesisError, UsageError
+from genesis.errors import BackpressureError, GenesisError, ServerRefusesError, UsageError
 from genesis.events import Event, FrameCaptured, PersonDetected, SessionEvent, encode
 from genesis.settings import Settings
 from genesis.subscriptions import load_subscriptions
@@ -56,7 +56,8 @@ class EventSink:
         self._cache.put(event.frame_key, image)
         try:
             self._producer.publish(event)
-        except BackpressureError:
+        except (BackpressureError, ServerRefusesError):
+            # It was not published for certain: left where they are, these pixels would fill the cache.
             self._cache.delete(event.frame_key)
             raise
 

@@ -11,14 +11,13 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
-import redis
-
-from genesis.connections import connect
+from genesis.connections import UNAVAILABLE, connect
 from genesis.embedded.binary import SERVER_VARIABLE, find_redis_server, server_version
 from genesis.embedded.places import made_folder, private_folder, refuse_a_second_server, socket_of
 from genesis.errors import ServerUnavailableError, UsageError
@@ -110,6 +109,7 @@ class RedisServer:
         port: int | None = None,
         appendfsync: Fsync = "always",
         maxmemory_mb: float | None = None,
+        started: Callable[[int], None] = lambda _pid: None,
     ) -> None:
         """Describe a server; nothing is started yet.
 
@@ -119,10 +119,12 @@ class RedisServer:
             port: on 127.0.0.1; None serves the unix socket only.
             appendfsync: when the ledger is flushed to disk.
             maxmemory_mb: limit in MB (1,000,000 bytes); None: the ledger has none, the cache `CACHE_MAXMEMORY_MB`.
+            started: told the pid of every process that is started, before it answers.
         """
         self.role = role
         self.folder = folder.absolute()
         self.port = port
+        self._started = started
         self._options: dict[str, Any] = {"port": port, "appendfsync": appendfsync, "maxmemory_mb": maxmemory_mb}
         self._socket = socket_of(role, self.folder)
         self._process: subprocess.Popen[bytes] | None = None
@@ -147,6 +149,11 @@ class RedisServer:
         return self._process is not None and self._process.poll() is None
 
     @property
+    def code(self) -> int | None:
+        """How the process ended; None while it runs. Negative: the signal that ended it."""
+        return None if self._process is None else self._process.poll()
+
+    @property
     def version(self) -> str:
         """Version of the server program, such as `7.0.15`."""
         return ".".join(map(str, server_version(find_redis_server())))
@@ -163,20 +170,50 @@ class RedisServer:
             UsageError: as `redis_command`.
             ServerUnavailableError: it ended at once, or did not answer in time; the line ends with its log's last line.
         """
-        if self.running:
-            return self
+        if not self.running:
+            self.launch()
+            self._wait_until_ready(time.monotonic() + START_SECONDS)
+        return self
+
+    def launch(self) -> None:
+        """Start the server without waiting until it answers.
+
+        Raises:
+            UsageError: as `redis_command`, or its log can't be written.
+        """
         command = redis_command(self.role, self.folder, **self._options)
         begin_anew = self.log.is_file() and self.log.stat().st_size > _LOG_LIMIT
-        with self.log.open("wb" if begin_anew else "ab") as log:
-            # An invalid LANG would stop newer servers.
-            environment = {**os.environ, "LC_ALL": "C"}
-            self._process = subprocess.Popen(  # noqa: S603 - the operator's own program
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment
-            )
+        try:
+            with self.log.open("wb" if begin_anew else "ab") as log:
+                # An invalid LANG would stop newer servers.
+                environment = {**os.environ, "LC_ALL": "C"}
+                self._process = subprocess.Popen(  # noqa: S603 - the operator's own program
+                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment
+                )
+        except OSError as error:
+            msg = f"the {self.role}'s redis-server in {self.folder} can't be started: {error.strerror}"
+            raise UsageError(msg) from error
+        self._started(self._process.pid)
         self._owner = os.getpid()
         atexit.register(self._stop_at_exit)
-        self._wait_until_ready(time.monotonic() + START_SECONDS)
-        return self
+
+    def answers(self) -> bool:
+        """Ask the server whether it can be used now; takes a second at most."""
+        client = connect(self.url(), timeout=1.0)
+        try:
+            return bool(client.ping())
+        except UNAVAILABLE:
+            return False
+        finally:
+            client.close()
+
+    def last_words(self) -> str:
+        """Return the last line of its log."""
+        try:
+            lines = self.log.read_text(encoding="utf-8", errors="replace").split("\n")[-50:]
+        except OSError as error:
+            return f"{self.log}: {error.strerror}"
+        return next((line.strip() for line in reversed(lines) if line.strip()), "its log is empty")
 
     def stop(self, timeout: float = STOP_SECONDS) -> None:
         """End the server with SIGTERM, which saves the ledger; kill it after `timeout` seconds. May be called twice."""
@@ -209,27 +246,11 @@ class RedisServer:
             self.stop()
 
     def _wait_until_ready(self, deadline: float) -> None:
-        client = connect(self.url(), timeout=1.0)
-        try:
-            while not _answers(client):
-                if not self.running or time.monotonic() > deadline:
-                    what = "does not answer" if self.running else "ended at once"
-                    last = _last_line(self.log)
-                    self.stop()
-                    msg = f"the {self.role}'s redis-server in {self.folder} {what}: {last}"
-                    raise ServerUnavailableError(msg)
-                time.sleep(_POLL_SECONDS)
-        finally:
-            client.close()
-
-
-def _answers(client: redis.Redis) -> bool:
-    try:
-        return bool(client.ping())
-    except (redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError):
-        return False
-
-
-def _last_line(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").split("\n")[-50:]
-    return next((line.strip() for line in reversed(lines) if line.strip()), "its log is empty")
+        while not self.answers():
+            if not self.running or time.monotonic() > deadline:
+                what = "does not answer" if self.running else "ended at once"
+                last = self.last_words()
+                self.stop()
+                msg = f"the {self.role}'s redis-server in {self.folder} {what}: {last}"
+                raise ServerUnavailableError(msg)
+            time.sleep(_POLL_SECONDS)

@@ -1,89 +1,29 @@
-"""All of Genesis on one machine: two Redis servers, a bridge, workers and captures."""
+"""All of Genesis' programs on one machine: a bridge, workers and captures."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
+from functools import partial
 from typing import IO
 
+import redis
+from kombu.exceptions import OperationalError
+
 from genesis.bus.broker import transport_options
-from genesis.bus.patience import reach
 from genesis.connections import connect
-from genesis.embedded.redis import RedisServer
 from genesis.embedded.supervisor import WRONG_USE, Keep, Program, Supervisor
+from genesis.embedded.watchdog import PROGRAMS, Watchdog
 from genesis.errors import UsageError
-from genesis.settings import Settings, current
+from genesis.settings import Settings
 from genesis.subscriptions import Registry
 
 DETECTION = "detection"
 MOST_DETECTORS = 4  # children that are started without being asked for: each holds a model
 READY_SECONDS = 120.0  # a model may take long to load on a small machine
 WORKERS = ("worker-detection", "worker-others")
-
-
-@dataclass
-class Servers:
-    """The two Redis servers: our own, or ones that are there.
-
-    Attributes:
-        env: the variables that lead every program of ours to them.
-    """
-
-    env: dict[str, str] = field(default_factory=dict)
-    started: list[RedisServer] = field(default_factory=list)
-
-    @classmethod
-    def embedded(cls, folder: Path) -> Servers:
-        """Start both below a folder.
-
-        Raises:
-            UsageError: there is no redis-server, or one serves this folder already.
-        """
-        servers = cls()
-        try:
-            ledger = RedisServer("ledger", folder / "ledger").start()
-            servers.started.append(ledger)
-            cache = RedisServer("cache", folder / "cache").start()
-            servers.started.append(cache)
-        except BaseException:
-            servers.stop()
-            raise
-        servers.env = {
-            "GENESIS_REDIS__URL": ledger.url(),
-            "GENESIS_FRAME_CACHE__URL": cache.url(),
-            "GENESIS_CELERY__BROKER_URL": cache.broker_url(),
-        }
-        return servers
-
-    @classmethod
-    def existing(cls, url: str, cache_url: str | None = None) -> Servers:
-        """Use servers that are there; one may serve both roles.
-
-        Raises:
-            ServerUnavailableError: one was away for longer than `redis.give_up_seconds`, or refuses us.
-            UsageError: that is no URL.
-        """
-        cache = cache_url or url
-        reach(url, "--redis-url", current())
-        if cache != url:
-            reach(cache, "--cache-url", current())
-        broker = cache
-        if cache.startswith("unix://"):
-            path, mark, options = cache.removeprefix("unix://").partition("?")
-            broker = f"redis+socket://{path}{mark}{options.replace('db=', 'virtual_host=')}"
-        return cls(env={"GENESIS_REDIS__URL": url, "GENESIS_FRAME_CACHE__URL": cache, "GENESIS_CELERY__BROKER_URL": broker})
-
-    def dead(self) -> RedisServer | None:
-        """Return a server of ours that has ended."""
-        return next((server for server in self.started if not server.running), None)
-
-    def stop(self) -> None:
-        """Stop those that were started, the ledger last."""
-        for server in reversed(self.started):
-            server.stop()
 
 
 @dataclass
@@ -97,6 +37,8 @@ class Stack:
         output: where their lines go.
         detectors: worker children for detection.
         log_level: of the workers.
+        flower: whether Flower runs too.
+        watchdog: ends the programs should this process be killed.
     """
 
     settings: Settings
@@ -106,12 +48,15 @@ class Stack:
     detectors: int
     log_level: str = "INFO"
     flower: bool = False
+    watchdog: Watchdog | None = None
 
     def __post_init__(self) -> None:
         """Prepare the supervisor."""
         warnings = "ignore:You're running the worker with superuser"  # a container's root, most often
         self.supervisor = Supervisor(self.output, {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": warnings, **self.env})
         self.supervisor.watch = self._note
+        if self.watchdog is not None:
+            self.supervisor.started = partial(self.watchdog.watch, stage=PROGRAMS)
         self.captures: list[str] = []
         self._complaints: dict[str, str] = {}
 
@@ -167,8 +112,12 @@ class Stack:
         # An application of our own: the global one belongs to the settings with which this process began.
         app = Celery(broker=self.settings.celery.broker_url, set_as_current=False)
         app.conf.broker_transport_options = transport_options(self.settings)
-        answered = app.control.broadcast("ready", reply=True, timeout=0.5, limit=len(WORKERS)) or ()
-        app.close()
+        try:
+            answered = app.control.broadcast("ready", reply=True, timeout=0.5, limit=len(WORKERS)) or ()
+        except (redis.RedisError, OperationalError, OSError):
+            return False  # the broker is away; the workers wait for it, too
+        finally:
+            app.close()
         answers = [told for answer in answered for told in answer.values()]
         return len(answers) >= len(WORKERS) and all(told.get("ready", 0) >= told.get("children", 1) for told in answers)
 

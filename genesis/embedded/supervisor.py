@@ -41,7 +41,7 @@ class Program:
         name: prefix of its lines.
         argv: program and arguments.
         keep: start it again when it ends by itself: `always`, `on failure` (exit code 0 means that it is done) or `never`.
-            Exit code 2 is final: a wrong use stays wrong.
+            Exit code 2 is final, since a wrong use stays wrong; but not for a program that has run well before: the disk may be full, say.
         grace: seconds that it is given after SIGTERM before it is killed.
     """
 
@@ -59,6 +59,7 @@ class _Run:
     code: int | None = None
     asked: bool = False
     failures: int = 0
+    proven: bool = False
     started: float = 0.0
     restart_at: float | None = None
 
@@ -72,12 +73,16 @@ class Supervisor:
         env: environment of every program.
         clock: monotonic seconds.
         watch: called with each program's name and line.
+        started: called with the pid of every process that is started, and the seconds that it is given to end.
+        chores: done at the end of every `poll`.
     """
 
     output: IO[str]
     env: Mapping[str, str]
     clock: Callable[[], float] = time.monotonic
     watch: Callable[[str, str], None] = lambda _name, _line: None
+    started: Callable[..., None] = lambda _pid, grace: None  # noqa: ARG005 - the name is the interface
+    chores: list[Callable[[], None]] = field(default_factory=list)
     _runs: dict[str, _Run] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -112,6 +117,8 @@ class Supervisor:
         for run in self._runs.values():
             if run.restart_at is not None and now >= run.restart_at:
                 self._launch(run)
+        for chore in self.chores:
+            chore()
 
     def running(self, name: str) -> bool:
         """Tell whether a program runs, or will be started again."""
@@ -162,6 +169,7 @@ class Supervisor:
             self.watch(message.name, message.data.decode("utf-8", "replace").rstrip())
         elif message.type == "start":
             run.pid = message.data["pid"]
+            self.started(run.pid, grace=run.program.grace)
         elif message.type == "stop":
             run.code = message.data["returncode"]
             self._ended(run)
@@ -169,11 +177,13 @@ class Supervisor:
     def _ended(self, run: _Run) -> None:
         if run.asked or run.program.keep == "never" or (run.program.keep == "on failure" and run.code == 0):
             return
-        if run.code == WRONG_USE:
+        healthy = self.clock() - run.started > HEALTHY_SECONDS
+        run.proven = run.proven or healthy
+        if run.code == WRONG_USE and not run.proven:
             self.say(f"{run.program.name} ended with exit code {WRONG_USE}: it is not started again")
             return
-        run.failures = 1 if self.clock() - run.started > HEALTHY_SECONDS else run.failures + 1
-        wait = backoff(run.failures, FIRST_RESTART, LONGEST_RESTART)
+        run.failures = 1 if healthy else run.failures + 1
+        wait = LONGEST_RESTART if run.code == WRONG_USE else backoff(run.failures, FIRST_RESTART, LONGEST_RESTART)
         run.restart_at = self.clock() + wait
         self.say(f"{run.program.name} ended ({_told(run.code)}); it is started again in {wait:.1f} s")
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 import signal
 import sys
+import uuid
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import redis
 
@@ -54,6 +59,54 @@ def test_it_stops_in_order_loses_nothing_and_goes_on_where_it_was(home: Path, mo
         ledger = connect(url)
         assert ledger.xlen("genesis:frames") > before
         assert ledger.xlen("genesis:frames:dlq") == 0
+
+
+@pytest.fixture
+def clip(home: Path) -> Path:
+    """Return a video whose frames are so small that the detector that is always there is quick."""
+    writer = cv2.VideoWriter(str(home / "clip.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10, (96, 160))
+    for number in range(40):
+        writer.write(np.full((160, 96, 3), 5 * number, np.uint8))
+    writer.release()
+    return home / "clip.avi"
+
+
+def test_a_server_of_it_may_be_killed_and_so_may_it_itself_and_the_next_one_goes_on(
+    home: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MARK_OF_THIS_TEST", mark := uuid.uuid4().hex)
+    argv = [*UP[:4], "--source", str(clip), "--camera", "hall", "--fps", "5", "--detectors", "1"]
+    log, again, url = home / "up.log", home / "again.log", f"unix://{home}/data/redis/ledger/ledger.sock"
+
+    with program(argv, log, stop=signal.SIGKILL):
+        wait_until(lambda: settled(url) >= 3, f"frames are settled; see {log}")
+        before = settled(url)
+        os.kill(connect(url).info("server")["process_id"], signal.SIGKILL)
+        wait_until(lambda: settled(url) > before, f"the ledger is back, and it goes on; see {log}", 15)
+    with program(argv, again, stop=signal.SIGKILL):
+        wait_until(lambda: "camera 'hall': started" in again.read_text(), f"the next one has started; see {again}")
+        before = settled(url)
+        wait_until(lambda: settled(url) > before, f"it goes on; see {again}")
+        bridges = [command for command in marked(mark) if "genesis.bridge" in command]
+    wait_until(lambda: not marked(mark), "nothing is left", 15)
+
+    said = log.read_text()
+    assert "ledger Redis was killed by SIGKILL" in said
+    assert "camera 'hall': ended (stopped)" in said.split("programs and servers are being ended")[1]
+    assert len(bridges) == 1
+    assert before >= 4  # it is the same ledger
+    assert not list((home / "data").rglob("*.sock"))
+    assert not re.search("Traceback", said + again.read_text())
+
+
+def marked(mark: str) -> list[str]:
+    """Return the commands of every process that a test has marked."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"MARK_OF_THIS_TEST={mark}".encode() in (folder / "environ").read_bytes() and int(folder.name) != os.getpid():
+                found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+    return found
 
 
 @pytest.mark.parametrize(

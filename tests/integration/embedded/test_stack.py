@@ -6,7 +6,8 @@ import pytest
 from kombu import Connection
 
 from genesis.embedded.redis import RedisServer
-from genesis.embedded.stack import Servers, default_detectors
+from genesis.embedded.servers import Servers
+from genesis.embedded.stack import default_detectors
 
 
 def test_a_database_behind_a_socket_is_the_same_for_frames_and_queues(volatile: str, volatile_server: RedisServer) -> None:

@@ -103,6 +103,36 @@ def test_wrong_use_is_not_tried_again(supervisor: Supervisor, output: io.StringI
     assert not supervisor.running("misused")
 
 
+def test_wrong_use_of_a_program_that_has_run_well_before_passes(
+    supervisor: Supervisor, output: io.StringIO, clock: Hurried, tmp_path: Path
+) -> None:
+    supervisor.start(
+        python(
+            "proven",
+            f"import os, time; {COUNTING}\nwhile not os.path.exists(path + '-end'): time.sleep(0.01)\nsys.exit(2)",
+            str(tmp_path / "runs"),
+        )
+    )
+    wait_until(polled(supervisor, lambda: "run 1" in output.getvalue()), "it runs")
+
+    clock.ahead += 61.0
+    (tmp_path / "runs-end").touch()
+    wait_until(polled(supervisor, lambda: "started again in 30.0 s" in output.getvalue()), "it is not given up")
+    clock.ahead += 31.0
+    wait_until(polled(supervisor, lambda: "run 2" in output.getvalue()), "it is started again")
+
+    supervisor.stop()
+
+
+def test_chores_are_done_while_programs_are_waited_for(supervisor: Supervisor) -> None:
+    done: list[int] = []
+    supervisor.chores.append(lambda: done.append(1))
+
+    supervisor.poll(0.01)
+
+    assert done
+
+
 def test_a_program_that_does_not_end_is_killed(supervisor: Supervisor, output: io.StringIO, clock: Hurried) -> None:
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
     supervisor.start(python("deaf", deaf, grace=5.0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
+import redis
 
 from genesis.bus.broker import BrokerLines, redis_url
 
@@ -39,13 +40,22 @@ def kept(*lines: tuple[str, str, tuple[object, ...]]) -> list[str]:
 
 def test_an_absence_is_one_line_and_the_return_another() -> None:
     consumer = "celery.worker.consumer.consumer"
-    tries = [(consumer, CANNOT, ("redis://h", "Connection refused.", f"Trying again in {n}.00 seconds... ({n}/None)")) for n in range(1, 4)]
+    waits = ("now", "in 1.00 second", "in 1.50 seconds")
+    tries = [(consumer, CANNOT, ("redis://h", "Connection refused.", f"Trying again {wait}... ({n}/None)")) for n, wait in enumerate(waits)]
     back = ("celery.worker.consumer.connection", "Connected to %s", ("redis://h",))
 
     assert kept(*tries, back, (consumer, LOST, (OSError("gone"),)), *tries) == [
         "consumer: Cannot connect to redis://h: Connection refused; trying again until it answers",
         "Connected to redis://h",
         "consumer: Connection to broker lost; trying again until it answers (OSError('gone'))",
+    ]
+
+
+def test_what_redis_said_is_told_in_words() -> None:
+    lost = ("celery.worker.consumer.consumer", LOST, (redis.ConnectionError("Connection closed by server."),))
+
+    assert kept(lost) == [
+        "consumer: Connection to broker lost; trying again until it answers (ConnectionError: Connection closed by server.)"
     ]
 
 
