@@ -14,7 +14,7 @@ from genesis.bus.patience import reach
 from genesis.connections import SILENT_SECONDS, keepalive
 from genesis.settings import Settings
 
-_TRYING = re.compile(r"[. ]*Trying (?:again in|to re).*?\.\.\.(?: \(\d+/\w+\))?")
+_TRYING = re.compile(r"[. ]*Trying (?:again (?:in|now)|to re).*?\.\.\.(?: \(\d+/\w+\))?")
 _REDIS = ("redis", "unix", "sentinel")
 
 
