@@ -182,6 +182,8 @@ def _end_in_time(how: str = "", **_: Any) -> None:
         timer = threading.Timer(current().celery.shutdown_seconds, _cut_short)
         timer.daemon = True
         timer.start()
+    else:
+        _holdings.give_back()
 
 
 def _cut_short() -> None:

@@ -65,8 +65,9 @@ class Judge:
                 self._release(self._ledger.settle(delivery, outcome="filtered").freed)
                 return None
         except PermanentError as error:
-            outcome = self._ledger.bury(delivery, letter(delivery, error.reason, error))
-            self._burials.told(delivery, error.reason, error)
+            outcome = self._ledger.bury(delivery, letter(delivery, error.reason, _untraced(error)))
+            if outcome.done:
+                self._burials.told(delivery, error.reason, error)
             self._release(outcome.freed)
             return None
         return entry, fields
@@ -90,3 +91,11 @@ class Judge:
         except Exception as error:
             msg = f"the filter of {self._row.name} failed: {type(error).__name__}: {error}"
             raise PermanentError(msg) from error
+
+
+def _untraced(error: PermanentError) -> PermanentError:
+    """Return the error; without its traceback if the entry is at fault: where our own code saw it tells nothing, and is slow to tell."""
+    if type(error) is not PermanentError:  # that one is the filter's
+        error.__cause__ = None
+        error = error.with_traceback(None)
+    return error
