@@ -115,11 +115,31 @@ class Ledger:
         if not events:
             return
         name, number = self._publication(tuple(event.id for event in events))
-        publisher = f"{self.keys.prefix}:publisher:{name}"
         stream = self.keys.stream_of(events[0])
-        keys = [stream, self.keys.attempts(stream), self.keys.references, self.keys.counts, publisher]
+        keys = [stream, self.keys.attempts(stream), self.keys.references, self.keys.counts, self._publisher_key(name)]
         self._run([*keys, self.keys.counts], "", [str(number), "", ""], events)
         self._publisher.ids = None
+
+    def publish_as(self, name: str, known: int = -1) -> int:
+        """Publish, in this thread, under a name that outlives the process; each call of `publish` has a number, from 0.
+
+        A program that was killed in the middle of a call and is started again learns here whether that call took effect.
+
+        Args:
+            name: unique among publishers; one process at a time may use it.
+            known: number of the last call that the program knows to have taken effect; the server forgets after an hour.
+
+        Returns:
+            Number of the last call that took effect; -1 if there was none. The next one has the number after it.
+
+        Raises:
+            ServerUnavailableError: Redis was away for longer than `redis.give_up_seconds`.
+        """
+        found = self.call(lambda: self.client.get(self._publisher_key(name)))
+        last = max(known, int(found if found is not None else -1))
+        local = self._publisher
+        local.pid, local.name, local.number, local.ids = os.getpid(), name, last, None
+        return last
 
     def settle(
         self,
@@ -266,6 +286,9 @@ class Ledger:
             if gone is not None and "NOGROUP" in str(error):
                 return gone  # the stream was removed: nobody waits for this entry any more
             raise ServerRefusesError(explain(error, self.settings.redis.url, "redis.url")) from error
+
+    def _publisher_key(self, name: str) -> str:
+        return f"{self.keys.prefix}:publisher:{name}"
 
     def _publication(self, ids: tuple[str, ...]) -> tuple[str, int]:
         local = self._publisher

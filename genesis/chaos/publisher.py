@@ -75,11 +75,8 @@ class Publisher:
         """
         ledger = self._producer.ledger
         self._producer.start()
-        last: Any = ledger.client.get(f"{ledger.keys.prefix}:publisher:{NAME}")
         noted = Path(current().data_dir / PUBLISHED).read_text(encoding="ascii").split()
-        first = max(int(last if last is not None else -1), int(noted[-1]) if noted else -1) + 1
-        numbers = ledger._publisher  # noqa: SLF001 - they are this thread's, and a new one's by right
-        numbers.pid, numbers.name, numbers.number, numbers.ids = os.getpid(), NAME, first - 1, None
+        first = ledger.publish_as(NAME, int(noted[-1]) if noted else -1) + 1
         logger.info("publishing from event %d on", first)
         return first
 

@@ -15,6 +15,8 @@ from genesis.bus.deadletters import letter
 from genesis.bus.ledger import Delivery, Ledger, Outcome
 from genesis.errors import BackpressureError, ServerUnavailableError
 from genesis.events import AlertEvent, FrameCaptured, PersonDetected, ZoneEvent, completed, decode
+from genesis.settings import Settings
+from genesis.subscriptions import Registry
 from tests.events_of_tests import frame, persons, zone
 
 Take = Callable[[type, str], Delivery]
@@ -185,6 +187,24 @@ def test_the_same_events_given_again_after_an_error_are_not_published_twice(bus:
     bus.publish(events)
 
     assert bus.client.xlen("genesis:frames") == 1
+
+
+def test_a_publisher_that_was_killed_learns_what_it_had_published(bus: Ledger, settings: Settings, registry: Registry) -> None:
+    before = bus.publish_as("gate")
+    for number in range(3):
+        bus.publish([completed(zone(str(number)))])
+    again = Ledger(settings, registry)
+
+    last = again.publish_as("gate")
+    again.publish([completed(zone("3"))])
+    late = bus._settle(
+        keys=["genesis:zones", "a", "b", "c", "genesis:publisher:gate", "c"], args=["", "0", "0", "1", "3", "", "", "", "", "", "0"]
+    )
+
+    assert (before, last) == (-1, 2)
+    assert late == [b"gone"]  # what the killed one had still under way
+    assert bus.client.xlen("genesis:zones") == 4
+    again.close()
 
 
 def test_a_frame_is_free_when_the_last_group_of_the_last_event_is_done(bus: Ledger, take: Take) -> None:
