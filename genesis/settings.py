@@ -141,7 +141,7 @@ class Delivery(Section):
     sweep_seconds: Annotated[float, Field(gt=0, le=60)] = Field(
         default=2.0, description="How often a bridge looks for entries whose lease has run out."
     )
-    max_deliveries: int = Field(default=5, ge=1, description="An entry that was given to a worker more often than this is buried as poison.")
+    max_deliveries: int = Field(default=5, ge=1, description="An entry given to a worker more often than this is buried as poison.")
     max_event_bytes: int = Field(
         default=1_000_000, ge=1_000, description="Largest entry that is dispatched; a larger one is buried as oversized."
     )
@@ -154,7 +154,7 @@ class Bridge(Section):
     window_max: int = Field(default=1000, ge=1, description="Entries of one subscription that may ever be in Celery at once.")
     read_count: int = Field(default=100, ge=1, le=10_000, description="Entries read and dispatched in one go.")
     block_seconds: Annotated[float, Field(gt=0, le=60)] = Field(default=2.0, description="How long an idle bridge waits in Redis for news.")
-    janitor_seconds: Seconds = Field(default=10.0, description="How often one of the bridges trims streams and sweeps up what is left over.")
+    janitor_seconds: Seconds = Field(default=10.0, description="How often one of the bridges trims streams and sweeps up leftovers.")
     consumer_seconds: Seconds = Field(
         default=3600.0, description="A consumer that holds nothing and was not seen for this long is removed from its group."
     )
