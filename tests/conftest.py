@@ -20,6 +20,7 @@ import yaml
 from genesis.embedded.binary import SERVER_VARIABLE, find_redis_server
 from genesis.embedded.redis import RedisServer
 from genesis.errors import UsageError
+from genesis.logs import OURS
 from genesis.settings import CONFIG_VARIABLE, Settings, current, load
 
 ROOT = Path(__file__).parents[1]
@@ -72,10 +73,11 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             monkeypatch.delenv(name)
     current.cache_clear()
     root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
+    handlers, levels = list(root.handlers), {name: logging.getLogger(name).level for name in (None, *OURS)}
     yield
     current.cache_clear()
-    root.setLevel(level)
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
     for handler in [handler for handler in root.handlers if handler not in handlers]:
         root.removeHandler(handler)
 

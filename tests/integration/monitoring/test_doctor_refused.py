@@ -33,7 +33,7 @@ def limited(durable: Settings) -> Iterator[tuple[str, redis.Redis]]:
     [
         (("-xclaim", "-hincrby"), "may not use XCLAIM, HINCRBY", "redis-cli ACL SETUSER limited +xclaim +hincrby, then ACL SAVE"),
         (("-client",), "may not use CLIENT|SETNAME", "'+client|setname'"),
-        (("-xinfo", "-script"), "XINFO|GROUPS", "'+xinfo|groups' '+xinfo|consumers'"),
+        (("-xinfo", "-script"), "XINFO|GROUPS", "'+xinfo|groups' '+xinfo|stream' '+xinfo|consumers'"),
         (("resetkeys", "~other:*"), "may not use keys that begin with genesis:", "ACL SETUSER limited '~genesis:*'"),
     ],
 )
