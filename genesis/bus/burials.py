@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from genesis.bus.deadletters import one_line
+
 if TYPE_CHECKING:
     from genesis.bus.ledger import Delivery
 
@@ -50,6 +52,6 @@ class Burials:
             logger.error("buried %d more entries of %s for %s (%s)", kept, *kind)
         logger.error(
             "buried entry %s of %s for %s (%s): %s: %s%s",
-            delivery.entry, delivery.stream, delivery.group, reason, type(error).__name__, error,
+            delivery.entry, delivery.stream, delivery.group, reason, type(error).__name__, one_line(error),
             "; further ones are counted for a minute (`genesis dlq list` shows all)" if known.lines == MOST else "",
         )  # fmt: skip

@@ -45,7 +45,7 @@ def letter(delivery: Delivery, reason: str, error: BaseException, *, task: str =
         "dlq-entry": delivery.entry,
         "dlq-reason": reason,
         "dlq-error": f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins."),
-        "dlq-message": _masked(_message(error), MAX_MESSAGE),
+        "dlq-message": _masked(message(error), MAX_MESSAGE),
         "dlq-traceback": "\n".join(_masked(line, MAX_LINE) for line in trace.split("\n")[-MAX_TRACEBACK:])[-MAX_TRACEBACK:],
         "dlq-task": task,
         "dlq-worker": worker or socket.gethostname(),
@@ -55,7 +55,13 @@ def letter(delivery: Delivery, reason: str, error: BaseException, *, task: str =
     return {name: value.encode("utf-8", "backslashreplace").decode() for name, value in told.items()}
 
 
-def _message(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
+    """Return an error's message for a log: one line without control characters, whatever its maker put into it."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(message(error).split()))
+
+
+def message(error: BaseException) -> str:
+    """Return an error's message, also where it has none that can be told."""
     try:
         return str(error)
     except Exception as broken:  # noqa: BLE001 - an error that can't be told must be buried all the same

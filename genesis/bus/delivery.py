@@ -15,6 +15,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from celery import Task
 from celery.exceptions import Reject
 
+from genesis.bus.deadletters import message
 from genesis.bus.ledger import Delivery
 from genesis.bus.ordered import deliver_in_order
 from genesis.bus.process import Process
@@ -132,7 +133,7 @@ def _kept(run: Run, error: BaseException) -> Again | None:
 
 def _plain(error: BaseException) -> Exception:
     """Return an exception that any process can read back, for Celery's own messages."""
-    return RuntimeError(f"{type(error).__name__}: {error}")
+    return RuntimeError(f"{type(error).__name__}: {message(error)}")
 
 
 def task_for(app: Any, row: Subscription, hard_limit: float, soft_limit: float) -> Task:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from genesis.bus.burials import Burials
-from genesis.bus.deadletters import letter
+from genesis.bus.deadletters import letter, message
 from genesis.bus.ledger import Delivery, Ledger
 from genesis.errors import MalformedEventError, OversizedEventError, PermanentError
 from genesis.events import Event, decode
@@ -60,6 +60,9 @@ class Judge:
                 return None
             fields = self._readable(raw)
             event = decode(fields)
+            if not isinstance(event, self._row.event):
+                msg = f"a {type(event).__name__} in {self._stream}, which carries {self._row.event.__name__} alone"
+                raise MalformedEventError(msg)
             if self._row.when is not None and not self._wanted(event):
                 delivery = Delivery(self._stream, self._row.group, entry, event.frame)
                 self._release(self._ledger.settle(delivery, outcome="filtered").freed)
@@ -89,7 +92,7 @@ class Judge:
         try:
             return bool(self._row.when(event))
         except Exception as error:
-            msg = f"the filter of {self._row.name} failed: {type(error).__name__}: {error}"
+            msg = f"the filter of {self._row.name} failed: {type(error).__name__}: {message(error)}"
             raise PermanentError(msg) from error
 
 

@@ -71,7 +71,7 @@ class Leases:
             worker: consumer that stands for the worker.
             again: this run follows one that has ended, though that may not have been noted.
         """
-        return bool(self._do("again" if again else "begin", worker, [delivery]))
+        return bool(self._do("again" if again else "begin", worker, [delivery], repeated="again"))
 
     def renew(self, worker: str, deliveries: Sequence[Delivery], *, patient: bool = True) -> int:
         """Say that a worker still has entries, running or waiting for their turn; return how many are still unsettled."""
@@ -151,8 +151,19 @@ class Leases:
                 _tell_lost(row.entry, stream, group)
         return [row for row in taken if row.fields is not None]
 
-    def _do(self, verb: str, worker: str, deliveries: Sequence[Delivery], text: str = "", *, patient: bool = True) -> int:
-        """Do it for entries of any streams and groups; return with how many it was done."""
+    def _do(
+        self, verb: str, worker: str, deliveries: Sequence[Delivery], text: str = "", *, patient: bool = True, repeated: str = ""
+    ) -> int:
+        """Do it for entries of any streams and groups; return with how many it was done.
+
+        Args:
+            verb: of `lease.lua`.
+            worker: consumer that stands for the worker.
+            deliveries: the entries.
+            text: for `died`.
+            patient: whether to wait for a Redis that is away.
+            repeated: what to do instead when the answer was lost, and with it whether it was done.
+        """
         together: dict[tuple[str, str], list[str]] = {}
         for delivery in deliveries:
             together.setdefault((delivery.stream, delivery.group), []).append(delivery.entry)
@@ -163,7 +174,9 @@ class Leases:
                 args = [verb, group, worker, str(self.lease_ms), text, *entries[start : start + MOST]]
 
                 def act(keys: list[str] = keys, args: list[str] = args) -> Any:
-                    return self._lease(keys=keys, args=args)
+                    now = [*args]
+                    args[0] = repeated or verb
+                    return self._lease(keys=keys, args=now)
 
                 done, lost = self._ledger.call(act, gone=[[], []], patient=patient)
                 count += len(done)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from billiard.exceptions import SoftTimeLimitExceeded
 
 from genesis.bus.consumers import worker_consumer
-from genesis.bus.deadletters import letter
+from genesis.bus.deadletters import letter, one_line
 from genesis.bus.runner import is_stale, run_handler
 from genesis.context import DeliveryInfo
 from genesis.errors import BackpressureError, PermanentError, ServerUnavailableError
@@ -114,7 +114,7 @@ class Run:
             wait = policy.delay(attempt)
             logger.warning(
                 "%s failed on event %s of camera %s (run %d of %d), again in %g s: %s: %s",
-                self.row.name, event.id, event.camera, attempt, policy.max_retries + 1, wait, type(error).__name__, error,
+                self.row.name, event.id, event.camera, attempt, policy.max_retries + 1, wait, type(error).__name__, one_line(error),
             )  # fmt: skip
             return Again(wait, error)
         self.bury("time_limit" if isinstance(error, SoftTimeLimitExceeded) else "retries_exhausted", error)

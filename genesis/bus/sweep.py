@@ -106,7 +106,7 @@ class Sweep:
             after = page[-1].entry
             entries = [row.entry for row in self._not_queued(page, queue)]
             rows = leases.reclaim(self._stream, self._row.group, self._bridge, entries, idle_ms=0, owner=self._bridge)
-            taken += [(row.entry, row.fields) for row in rows]
+            taken += [self._judged(row) for row in rows]
         return taken
 
     def _not_queued(self, rows: Sequence[Pending], queue: Queue) -> list[Pending]:

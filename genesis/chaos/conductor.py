@@ -65,6 +65,7 @@ class Conductor:
         mixer: who puts in what does not belong there; one entry with every fault.
         say: tells a person.
         poison_every: faults from one set of events that hurt to the next; 0 for none.
+        pace: called with the number of faults so far; returns when it is time for the next, so that they are spread over the events.
         injected: the faults so far.
     """
 
@@ -73,6 +74,7 @@ class Conductor:
     mixer: Mixer
     say: Callable[[str], None]
     poison_every: int
+    pace: Callable[[int], None] = lambda _done: None
     injected: list[Injected] = field(default_factory=list)
     _running: list[threading.Thread] = field(default_factory=list)
     _progress: Progress = field(default_factory=Progress)
@@ -81,6 +83,8 @@ class Conductor:
     def play(self, steps: Sequence[Step]) -> None:
         """Carry out all steps."""
         for step in steps:
+            if not self._running:
+                self.pace(step.number - 1)
             if self.poison_every and (step.number - 1) % self.poison_every == 0:
                 self.mixer.poison()
             time.sleep(step.calm)

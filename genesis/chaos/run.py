@@ -74,7 +74,14 @@ def carry_out(run: Run, folder: Path, say: Callable[[str], None]) -> Report:
         watcher.start()
         site.start_publisher()
         _wait(lambda: site.warm() and len(_acknowledged(site)) >= run.wishes.rate, "events are published and read", 30.0, site)
-        conductor = Conductor(site, watcher, Mixer(site, run.seed), told, _every(len(run.steps), run.poison_sets))
+
+        def pace(done: int) -> None:
+            wanted = run.events * done // max(1, len(run.steps))
+            deadline = time.monotonic() + 2 * (wanted - len(_acknowledged(site))) / run.wishes.rate
+            while len(_acknowledged(site)) < wanted and time.monotonic() < deadline:
+                time.sleep(_LOOK_SECONDS)
+
+        conductor = Conductor(site, watcher, Mixer(site, run.seed), told, _every(len(run.steps), run.poison_sets), pace)
         conductor.play(run.steps)
         told(f"all faults done; publishing until there are {run.events} events")
         missing = run.events - len(_acknowledged(site))

@@ -134,7 +134,7 @@ def _fates(status: Status) -> list[GroupFate]:
             group=group.group,
             entries=stream.length,
             settled=group.totals["settled"],
-            stale=group.totals["stale"],
+            stale=group.totals["stale"] + group.totals["late"],
             filtered=group.totals["filtered"],
             dead_lettered=group.totals["buried"],
             retried=group.totals["retried"],

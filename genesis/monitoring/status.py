@@ -15,7 +15,7 @@ from genesis.events import STREAMS, Keys
 from genesis.settings import Settings
 from genesis.subscriptions import Registry
 
-COUNTED = ("settled", "retried", "buried", "stale", "filtered", "lost")
+COUNTED = ("settled", "retried", "buried", "stale", "late", "skipped", "filtered", "replayed", "lost")
 
 
 class GroupStatus(msgspec.Struct, frozen=True):

@@ -55,6 +55,22 @@ def test_one_worker_at_a_time_has_an_entry(bus: Ledger, entry: Delivery) -> None
     assert hands(bus, entry) == (ONE, 1)
 
 
+def test_a_worker_whose_answer_was_lost_has_the_entry_all_the_same(bus: Ledger, entry: Delivery, monkeypatch: pytest.MonkeyPatch) -> None:
+    script, lost = bus.leases._lease, []
+
+    def losing(**arguments: object) -> object:
+        answer = script(**arguments)
+        if not lost:
+            lost.append(answer)
+            raise redis.ConnectionError("the connection broke before the answer came")
+        return answer
+
+    monkeypatch.setattr(bus.leases, "_lease", losing)
+
+    assert bus.leases.begin(entry, ONE)
+    assert not bus.leases.begin(entry, ONE)
+
+
 def test_an_entry_whose_worker_gives_no_sign_of_life_may_be_begun_by_another(bus: Ledger, entry: Delivery) -> None:
     bus.leases.begin(entry, ONE)
     aged(bus, entry)

@@ -15,7 +15,7 @@ from genesis.bus.dispatch import task_id
 from genesis.bus.ledger import Delivery, Ledger
 from genesis.bus.outages import Outages
 from genesis.bus.pump import Entry, Pump
-from genesis.events import FrameCaptured, ZoneEvent, completed
+from genesis.events import FrameCaptured, ZoneEvent, completed, encode
 from tests.events_of_tests import frame, zone
 from tests.integration.bus.conftest import row
 
@@ -232,6 +232,18 @@ def test_a_poison_event_releases_its_frame(bus: Ledger, queue: Queue, clock: Clo
 
     assert freed == ["frame-7"]
     assert bus.client.hgetall("genesis:references") == {}
+
+
+def test_an_event_of_another_type_than_its_stream_s_is_buried(bus: Ledger, pump: Pump, queue: Queue) -> None:
+    bus.client.xadd(STREAM, dict(encode(completed(frame(1)))))  # type: ignore[arg-type]
+
+    pump.step()
+    pump.step()
+
+    assert queue.sent == []
+    ((_, letter),) = bus.client.xrange(f"{STREAM}:dlq")
+    assert letter[b"dlq-reason"] == b"malformed"
+    assert b"FrameCaptured" in letter[b"dlq-message"]
 
 
 def test_a_replayed_entry_is_for_the_group_that_failed_alone(bus: Ledger, pump: Pump, queue: Queue) -> None:
