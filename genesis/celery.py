@@ -15,6 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import billiard.pool
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import Celery, signals
 from celery.worker.control import inspect_command
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from genesis.bus.holdings import Holdings
 
 logger = logging.getLogger(__name__)
+
+# A child that ends waits for its last results to be read, by a main process that may be waiting for that child to end: 30 s.
+# What a task of ours did is on the ledger, nobody needs its result.
+billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = 5  # tenths of a second
 
 LOOK_SECONDS = 1.0  # between two looks for children that are gone
 KILL_AFTER = 10.0  # seconds between asking a task to end and killing its child; no more than it had until then

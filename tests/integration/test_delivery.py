@@ -80,6 +80,7 @@ def line(tmp_path_factory: pytest.TempPathFactory, ledger_server: RedisServer, v
         "frame_cache": {"url": volatile_server.url()},
         "celery": {"broker_url": volatile_server.broker_url(1)},
         "delivery": {"retry_delays": DELAYS, "backpressure_delay": 0.3, "max_event_bytes": 100_000},
+        "bridge": {"block_seconds": 0.2},  # so that it ends soon
         "handlers": [HANDLERS],
         "data_dir": str(folder),
     }

@@ -86,6 +86,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, ledger_server: RedisServer, v
         "frame_cache": {"url": volatile_server.url()},
         "celery": {"broker_url": volatile_server.broker_url(1), "shutdown_seconds": SHUTDOWN},
         "delivery": {"lease_seconds": LEASE, "sweep_seconds": 0.3, "max_deliveries": DELIVERIES},
+        "bridge": {"block_seconds": 0.2},  # so that it ends soon
         "handlers": ["tests.integration.handlers_of_recovery"],
         "data_dir": str(folder),
     }

@@ -94,6 +94,7 @@ def site(tmp_path: Path, redis_program: Path) -> Iterator[Site]:
             "frame_cache": {"url": volatile.url()},
             "celery": {"broker_url": volatile.broker_url(1)},
             "detection": {"detector": "hog"},
+            "bridge": {"block_seconds": 0.2},  # so that it ends soon
             "delivery": {"lease_seconds": LEASE_SECONDS, "sweep_seconds": 0.5},
             "data_dir": str(tmp_path / "data"),
         }
