@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 
+import billiard.pool
+
 from genesis.embedded.stack import READY_SECONDS
 
 
@@ -11,3 +13,15 @@ def test_a_child_that_replaces_another_may_take_its_time_to_load_its_model() -> 
     configuration = importlib.import_module("celeryconfig")
 
     assert configuration.worker_proc_alive_timeout >= READY_SECONDS
+
+
+def test_a_child_that_ends_does_not_wait_long_for_its_results_to_be_read() -> None:
+    importlib.import_module("genesis.celery")
+
+    seconds = billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT * billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_INTERVAL
+
+    assert seconds <= 1.0
+
+
+def test_a_child_that_died_is_believed_dead_soon() -> None:
+    assert importlib.import_module("celeryconfig").worker_lost_wait <= 1.0
