@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -37,16 +38,20 @@ class Holdings:
         ledger: with connections of its own; made in the main process.
         nodename: the worker's Celery name.
         held: returns the ids of all tasks that are here.
+        clock: monotonic seconds.
     """
 
-    def __init__(self, ledger: Ledger, nodename: str, held: Callable[[], Iterable[str]]) -> None:
+    def __init__(
+        self, ledger: Ledger, nodename: str, held: Callable[[], Iterable[str]], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._ledger = ledger
         self._consumer = worker_consumer(nodename)
         self._held = held
         self._deaths: queue.SimpleQueue[_Death | None] = queue.SimpleQueue()
         self._every = ledger.settings.delivery.lease_seconds / RENEWALS
         self._remembered: set[str] = set()
-        self._ended = False
+        self._ended = self._failing = False
+        self._clock = clock
         self._thread = threading.Thread(target=self._run, name="holdings", daemon=True)
 
     def start(self) -> None:
@@ -82,33 +87,38 @@ class Holdings:
         return self._ledger.leases.renew(self._consumer, deliveries, patient=False) if deliveries else 0
 
     def _run(self) -> None:
-        wait, failures = self._every, 0
+        due = self._clock() + self._every
         while not self._ended:
-            death: _Death | None = None
             try:
-                death = self._deaths.get(timeout=wait)
-                if death is not None:
-                    self._ledger.leases.died(death.delivery, self._consumer, death.how)
-                    continue
+                death = self._deaths.get(timeout=max(0.0, due - self._clock()))
             except queue.Empty:
-                pass
-            except GenesisError as error:
-                logger.warning("the death of a child was not noted, its entry comes again when its lease has run out: %s", error)
-                continue
-            try:
-                if not self._ended:
-                    self.renew()
-            except GenesisError as error:
-                # A task that has something to settle says that the ledger is away.
-                logger.debug("leases are not renewed: %s", error)
-                wait, failures = min(RETRY_SECONDS, self._every), 0
-            except Exception:
-                failures += 1
-                if failures == 1:
-                    logger.exception("leases are not renewed, and what runs for longer than one may be run twice")
-                wait = min(RETRY_SECONDS, self._every)
-            else:
-                wait, failures = self._every, 0
+                death = None
+            if death is not None:
+                self._tell(death)
+            # However many die: the others' leases must not run out meanwhile.
+            if self._clock() >= due and not self._ended:
+                due = self._clock() + (self._every if self._renewed() else min(RETRY_SECONDS, self._every))
+
+    def _tell(self, death: _Death) -> None:
+        try:
+            self._ledger.leases.died(death.delivery, self._consumer, death.how)
+        except Exception as error:  # noqa: BLE001 - this thread must go on
+            logger.warning("the death of a child was not noted, its entry comes again when its lease has run out: %s", error)
+
+    def _renewed(self) -> bool:
+        try:
+            self.renew()
+        except GenesisError as error:
+            # A task that has something to settle says that the ledger is away.
+            logger.debug("leases are not renewed: %s", error)
+            return False
+        except Exception:
+            if not self._failing:
+                logger.exception("leases are not renewed, and what runs for longer than one may be run twice")
+            self._failing = True
+            return False
+        self._failing = False
+        return True
 
 
 def delivery_of(task_id: str) -> Delivery | None:

@@ -232,6 +232,23 @@ def test_a_worker_s_thread_keeps_what_it_holds_through_an_absence_of_the_ledger(
     assert reclaim_now(bus, entry) == [(2, "signal 9 (SIGKILL)")]
 
 
+def test_children_that_die_all_the_time_do_not_cost_the_others_their_leases(bus: Ledger, entry: Delivery) -> None:
+    delivery = bus.settings.delivery.model_copy(update={"lease_seconds": 2.0})
+    bus.leases.begin(entry, ONE)
+    aged(bus, entry)
+    here = [f"{STREAM}:{GROUP}:{entry.entry}"]
+    holdings = Holdings(Ledger(bus.settings.model_copy(update={"delivery": delivery}), bus.registry), "one@host", lambda: here)
+    holdings.start()
+
+    def renewed() -> bool:
+        for _ in range(20):
+            holdings.died(f"{STREAM}:{GROUP}:1-0", "signal 11 (SIGSEGV)")
+        return bus.leases.pending(STREAM, GROUP)[0].idle_ms < 1_000_000
+
+    wait_until(renewed, "the lease of the one that lives is renewed", seconds=20)
+    holdings.give_back()
+
+
 def reclaim_now(bus: Ledger, delivery: Delivery) -> list[tuple[int, str]]:
     rows = bus.leases.reclaim(STREAM, GROUP, "bridge-other-1", [delivery.entry], idle_ms=0)
     return [(row.deliveries, row.death) for row in rows]
