@@ -121,14 +121,17 @@ class PersonDetected(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class FaceRecognized(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A face of one person was compared with the gallery: `identity` is who it is, or None for nobody enrolled.
+    """One person's faces were compared with the gallery: `identity` is who it is, or None for nobody enrolled.
 
-    `distance` is the nearest embedding's (in the model's metric), `threshold` the largest that counts as
-    the same person. `box` is the face, `person` the person it belongs to.
+    `distance` is the nearest embedding's (cosine), `threshold` the largest that counts as the same person, `margin` how much farther
+    away the second best identity is. `score` (0 to 1) tells how sure the decision is after `attempts` looks. `box` is the face,
+    `person` the person it belongs to. `identity_id` stays the same when the person is renamed. `crop` names the stored picture of the face by its
+    SHA-256, `embedding` is the face as little-endian float32 (base64 in JSON); `size`, `sharpness` and `frontal` say how good it is.
     """
 
     TYPE: ClassVar[str] = "genesis.face.recognized"
     STREAM: ClassVar[str] = "faces"
+    SCHEMA: ClassVar[tuple[int, int]] = (1, 1)
 
     session: Name
     number: Annotated[int, Meta(ge=0)]
@@ -139,6 +142,15 @@ class FaceRecognized(Event, frozen=True, kw_only=True, omit_defaults=True):
     distance: float | None = None
     threshold: float | None = None
     track: str | None = None
+    identity_id: str | None = None
+    margin: float | None = None
+    score: Share | None = None
+    attempts: Annotated[int, Meta(ge=0)] = 0
+    crop: str = ""
+    embedding: bytes = b""
+    size: float = 0.0
+    sharpness: float = 0.0
+    frontal: float = 0.0
 
 
 class ZoneEvent(Event, frozen=True, kw_only=True, omit_defaults=True):

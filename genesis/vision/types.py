@@ -41,3 +41,26 @@ class Detections:
     def empty(cls) -> Detections:
         """Nobody."""
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Face:
+    """One face found in a picture, and what is needed to compare it.
+
+    Attributes:
+        box: `x1 y1 x2 y2` in pixels of the picture, clipped to it.
+        score: the detector's confidence, 0 to 1.
+        landmarks: (k, 2) float32, pixels of the picture; the first two are the eyes, the one on the left of the picture first.
+        size: shorter side of the box in pixels.
+        sharpness: variance of the Laplacian of the face at a fixed size; blurred faces have little.
+        frontal: 1 for a face that looks into the camera, 0 for a profile; from the landmarks.
+        embedding: (d,) float32 of unit length.
+    """
+
+    box: tuple[float, float, float, float]
+    score: float
+    landmarks: npt.NDArray[np.float32]
+    size: float
+    sharpness: float
+    frontal: float
+    embedding: npt.NDArray[np.float32]
