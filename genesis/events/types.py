@@ -123,10 +123,11 @@ class PersonDetected(Event, frozen=True, kw_only=True, omit_defaults=True):
 class FaceRecognized(Event, frozen=True, kw_only=True, omit_defaults=True):
     """One person's faces were compared with the gallery: `identity` is who it is, or None for nobody enrolled.
 
-    `distance` is the nearest embedding's (cosine), `threshold` the largest that counts as the same person, `margin` how much farther
-    away the second best identity is. `score` (0 to 1) tells how sure the decision is after `attempts` looks. `box` is the face,
-    `person` the person it belongs to. `identity_id` stays the same when the person is renamed. `crop` names the stored picture of the face by its
-    SHA-256, `embedding` is the face as little-endian float32 (base64 in JSON); `size`, `sharpness` and `frontal` say how good it is.
+    `distance` is the nearest embedding's (cosine), `threshold` the largest that counts as the same person, `margin` how much
+    farther away the second best identity is. `score` (0 to 1) tells how sure the decision is after `attempts` looks. `box` is the
+    face, `person` the person it belongs to. `identity_id` stays the same when the person is renamed. `crop` names the stored
+    picture of the face by its SHA-256, `embedding` is the face as little-endian float32 (base64 in JSON); `size`, `sharpness` and
+    `frontal` say how good it is.
     """
 
     TYPE: ClassVar[str] = "genesis.face.recognized"
