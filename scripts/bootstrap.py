@@ -35,7 +35,12 @@ OLDEST_PIP = (25, 0)  # from about here on pip installs a third faster; older on
 HEADLESS = "opencv-contrib-python-headless"
 TORCH_EXTRAS = {"detection", "dev", "all"}
 # Imported once after installing: proves that they load, and compiles what every later start needs.
-WARM = {False: "celery.bin.celery, cv2, kombu.transport.redis, pydantic_settings", True: "torch; from ultralytics import YOLO"}
+WARM = (
+    (set(), "celery.bin.celery, cv2, kombu.transport.redis, pydantic_settings"),
+    (TORCH_EXTRAS, "torch; from ultralytics import YOLO"),
+    ({"faces", "dev", "all"}, "dlib; from deepface import DeepFace"),
+    ({"storage", "dev", "all"}, "alembic.command, psycopg2, sqlalchemy.dialects.postgresql.psycopg2"),
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -222,8 +227,8 @@ def warm(environment: Environment, extras: set[str]) -> None:
         Failure: one of them can't be imported.
     """
     environment.log.step("trying what was installed")
-    for needs_torch, modules in WARM.items():
-        if needs_torch and not extras & TORCH_EXTRAS:
+    for needed_by, modules in WARM:
+        if needed_by and not extras & needed_by:
             continue
         error = environment.import_error(modules)
         if error is not None:

@@ -141,7 +141,10 @@ class Environment:
 
     def import_error(self, modules: str) -> str | None:
         """Import modules in a process of their own; return the last line of what went wrong, or None."""
-        done = self._run("-c", f"import {modules}", YOLO_CONFIG_DIR=str(self.folder), YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false")
+        folder = str(self.folder)
+        quiet = {"YOLO_CONFIG_DIR": folder, "YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false"}
+        quiet |= {"DEEPFACE_HOME": folder, "DEEPFACE_BACKEND_ENGINE": "onnx", "DEEPFACE_LOG_LEVEL": "40"}
+        done = self._run("-c", f"import {modules}", **quiet)
         if done.returncode == 0:
             return None
         return (done.stderr.strip().splitlines() or [f"python ended with {done.returncode}"])[-1]

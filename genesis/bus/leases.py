@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from genesis.bus.consumers import ran
 from genesis.connections import script
 
 if TYPE_CHECKING:
@@ -126,6 +127,13 @@ class Leases:
             Pending(row["message_id"].decode(), row["consumer"].decode(), row["time_since_delivered"], row["times_delivered"])
             for row in answer
         ]
+
+    def running(self, stream: str, group: str) -> list[Pending]:
+        """Return the entries that workers are handling now, as far as is known: those whose leases have not run out."""
+        consumers: Any = self._ledger.call(lambda: self._ledger.client.xinfo_consumers(stream, group), gone=[])
+        workers = [row["name"].decode() for row in consumers if row["pending"] and ran(row["name"].decode())]
+        rows = [row for worker in workers for row in self.pending(stream, group, consumer=worker)]
+        return [row for row in rows if row.idle_ms < self.lease_ms]
 
     def reclaim(self, stream: str, group: str, bridge: str, entries: Sequence[str], *, idle_ms: int, owner: str = "") -> list[Reclaimed]:
         """Take over entries that are still untouched for so long; what somebody else took first is left out.

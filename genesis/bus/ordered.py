@@ -8,7 +8,8 @@ its turn stays pending, in the hands of `held`, and is settled together with the
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -25,31 +26,51 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-TRIES = 50  # of one delivery, before it leaves the key to the others for a while
+TRIES = 50  # of one delivery in vain, before it leaves the key to the others for a while
+TURN_MS = 2_000  # a settlement is not put off for longer than this by further events whose turn it is
+SHARE = 1 / 3  # of its time limit that a task goes on with events that waited, before it leaves them to another one
 
 
 class _ReadAgain(Exception):  # noqa: N818 - nothing is wrong
     """The state has changed, or is to be looked at once more."""
 
 
+class _More(Exception):  # noqa: N818 - all is well
+    """Something was done, and there may be more to do."""
+
+
 class _Over(Exception):  # noqa: N818 - nothing is wrong
     """The entry is not pending any more."""
 
 
-def deliver_in_order(run: Run, event: Event) -> Again | None:
+def deliver_in_order(run: Run, event: Event, clock: Callable[[], float] = time.monotonic) -> Again | None:
     """Run an entry, and those that waited for it; or hold it back until it is its turn.
+
+    Args:
+        run: of the entry.
+        event: the entry's.
+        clock: seconds; a task does not go on for longer than a share of its time limit.
 
     Raises:
         ServerUnavailableError: the ledger was away for longer than `redis.give_up_seconds`, or the frame cache is.
     """
-    turn = _Turn(run, event)
-    for attempt in range(1, TRIES + 1):
+    turn, vain = _Turn(run, event), 0
+    until = clock() + (run.row.time_limit or run.process.settings.celery.time_limit_seconds) * SHARE
+    while vain < TRIES:
         try:
             return turn.take()
         except _Over:
             return None
+        except _More:
+            vain = 0
+            if turn.settled and clock() > until:
+                break
         except _ReadAgain:
-            run.process.pause(backoff(attempt, first=0.001, longest=0.1))
+            vain += 1
+            run.process.pause(backoff(vain, first=0.001, longest=0.1))
+    if turn.settled:
+        turn.hand_over()
+        return None
     return run.later(run.process.settings.delivery.backpressure_delay, RetryableError(f"key {turn.key!r} is written by many at once"))
 
 
@@ -80,31 +101,24 @@ class _Turn:
         self.states = self.ledger.keys.states(run.delivery.stream, run.delivery.group)
         self.version = 0
         self.settled = False  # the entry itself; there may be more to do for those behind it
+        # What the handler made of an event and a state: another event that is held back meanwhile changes neither.
+        self._ran: dict[tuple[str, bytes], tuple[list[Event], int, bytes]] = {}
 
     def take(self) -> Again | None:
         """Do what can be done now.
 
         Raises:
+            _More: that was done; there may be more.
             _ReadAgain: the state has changed meanwhile.
             _Over: the entry was settled by somebody else.
         """
         run, mine = self.run, self.run.delivery.entry
         line, now_ms = self._read()
-        steps: Sequence[Step]
         place = _place(run.delivery, self.event)
-        if place is None:
-            steps = (Step(Place(mine, "", 0, 0.0), line),)
-        elif self.settled:
-            steps = following(line, now_ms, run.row.max_gap)
-        else:
-            verdict = arrive(line, place, now_ms, run.row.max_gap)
-            if verdict.kind == "late":
-                self._late()
-            if verdict.kind == "wait":
-                self._hold(verdict.line)
-                return None
-            steps, line = verdict.steps, verdict.line
+        line, steps = self._now(line, place, now_ms)
         if not steps:
+            if not self.settled:
+                self._hold(line)
             return None
         found = self._found(steps)
         if gone := [step.place.entry for step in steps if step.place.entry not in found]:
@@ -120,7 +134,60 @@ class _Turn:
         self.settled = self.settled or mine in done.entries
         if self.settled and (place is None or not done.line.held):
             return None
-        raise _ReadAgain
+        raise _More if done.settled else _ReadAgain
+
+    def _now(self, line: Line, place: Place | None, now_ms: int) -> tuple[Line, Sequence[Step]]:
+        """Return the line with this event in its place, and the steps that can be taken.
+
+        Raises:
+            _Over: its turn has passed.
+        """
+        if place is None:
+            return line, (Step(Place(self.run.delivery.entry, "", 0, 0.0), line),)
+        if self.settled:
+            return line, self._without_overtaking(line, following(line, now_ms, self.run.row.max_gap))
+        verdict = arrive(line, place, now_ms, self.run.row.max_gap)
+        if verdict.kind == "late":
+            self._late()
+        return verdict.line, self._without_overtaking(verdict.line, verdict.steps)
+
+    def hand_over(self) -> None:
+        """Have those whose turn it is now dispatched by a bridge, as a delivery of their own."""
+        line, now_ms = self._read()
+        for step in following(line, now_ms, self.run.row.max_gap)[:1]:
+            self.ledger.leases.give_back(self.run.consumer, [self._sibling(step.place.entry)])
+
+    def _without_overtaking(self, line: Line, steps: Sequence[Step]) -> Sequence[Step]:
+        """Return the steps up to the first that would pass over an event which another worker is handling at this moment.
+
+        That one does not fail to come: its handler takes long, while others hold back what follows. It goes on with them itself.
+        """
+        before = line
+        for index, step in enumerate(steps):
+            passes_over = step.line.skipped > before.skipped or (before.session and step.line.session != before.session)
+            if passes_over and any(_between(before, step.place, other) for other in self._running()):
+                return steps[:index]
+            before = step.line
+        return steps
+
+    def _running(self) -> list[Place]:
+        """Return the places of this key's events that other runs are handling now."""
+        own = self.run.delivery
+        rows = [row for row in self.ledger.leases.running(own.stream, own.group) if row.entry != own.entry]
+
+        def look() -> Any:
+            with self.ledger.client.pipeline(transaction=False) as pipe:
+                for row in rows:
+                    pipe.xrange(own.stream, min=row.entry, max=row.entry)
+                return pipe.execute()
+
+        places = []
+        for row, entries in zip(rows, self.ledger.call(look) if rows else [], strict=True):
+            for _, fields in entries:
+                event = _decoded(fields)
+                if event is not None and str(getattr(event, self.run.row.keyed_by or "")) == self.key:
+                    places.append(_place(self._sibling(row.entry), event))
+        return [place for place in places if place is not None]
 
     def _read(self) -> tuple[Line, int]:
         """Read the key's line, note its version, and return it with the server's time in milliseconds."""
@@ -152,7 +219,7 @@ class _Turn:
         found: dict[str, tuple[Delivery, Event]] = {own.entry: (own, self.event)}
         for entry, pending, entries in zip(others, answers[::2], answers[1::2], strict=True):
             if pending and entries:
-                event = decode({name.decode(): value.decode() for name, value in entries[0][1].items()})
+                event = decode(_texts(entries[0][1]))
                 found[entry] = (self._sibling(entry, event.frame), event)
         return found
 
@@ -162,14 +229,12 @@ class _Turn:
         most = run.process.settings.event_driven.backpressure.max_pending
         text = msgspec.json.encode(line.state)
         for step in steps:
+            if done.settled and done.busy_ms > TURN_MS:
+                break
             delivery, event = found[step.place.entry]
-            state: dict[str, Any] = msgspec.json.decode(text)
             try:
                 stale = run.stale(event)
-                outputs, busy_ms = ([], 0) if stale else run.handle(event, delivery, state)
-                for output in outputs:
-                    encode(output)  # what can't be published is this event's failure, not that of the whole turn
-                text = msgspec.json.encode(state)
+                outputs, busy_ms, after = ([], 0, text) if stale else self._outcome(event, delivery, text)
                 if len(outputs) > most:
                     msg = f"{run.row.name} returned {len(outputs)} events, more than event_driven.backpressure.max_pending ({most})"
                     raise PermanentError(msg)  # noqa: TRY301 - it is the event's failure like any other
@@ -183,8 +248,21 @@ class _Turn:
             done.settled.append((delivery, "stale" if stale else "settled"))
             done.outputs += outputs
             done.busy_ms += busy_ms
+            text = after
             done.line = msgspec.structs.replace(step.line, state=msgspec.json.decode(text))
         return done
+
+    def _outcome(self, event: Event, delivery: Delivery, before: bytes) -> tuple[list[Event], int, bytes]:
+        """Run the handler, unless this turn has done so with the same state; return its events, milliseconds, and the state after it."""
+        known = self._ran.get((delivery.entry, before))
+        if known is not None:
+            return known
+        state: dict[str, Any] = msgspec.json.decode(before)
+        outputs, busy_ms = self.run.handle(event, delivery, state)
+        for output in outputs:
+            encode(output)  # what can't be published is this event's failure, not that of the whole turn
+        known = self._ran[delivery.entry, before] = outputs, busy_ms, msgspec.json.encode(state)
+        return known
 
     def _commit(self, done: _Done, before: Line) -> None:
         if not done.settled:
@@ -229,3 +307,22 @@ def _place(delivery: Delivery, event: Event) -> Place | None:
     if not isinstance(number, int) or not isinstance(session, str):
         return None
     return Place(delivery.entry, session, number, event.time.timestamp())
+
+
+def _between(line: Line, place: Place, other: Place) -> bool:
+    """Tell whether an event would come too late once `place` is taken."""
+    if other.session == place.session and other.number < place.number:
+        return other.session != line.session or other.number > line.number
+    return other.session == line.session != place.session and other.number > line.number
+
+
+def _texts(fields: dict[bytes, bytes]) -> dict[str, str]:
+    return {name.decode(): value.decode() for name, value in fields.items()}
+
+
+def _decoded(fields: dict[bytes, bytes]) -> Event | None:
+    """Return an entry's event; None if it is none, which its own run will find out."""
+    try:
+        return decode(_texts(fields))
+    except (PermanentError, UnicodeDecodeError):
+        return None

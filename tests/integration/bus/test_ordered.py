@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import timedelta
 from random import Random
 from typing import Any
 
@@ -18,8 +20,9 @@ from hypothesis import strategies as st
 from genesis.bus.consumers import HELD
 from genesis.bus.delivery import deliver
 from genesis.bus.ledger import Delivery, Ledger
+from genesis.bus.ordered import deliver_in_order
 from genesis.bus.process import Process
-from genesis.bus.runs import Again
+from genesis.bus.runs import Again, Run
 from genesis.bus.sequence import Line
 from genesis.context import Context
 from genesis.errors import BackpressureError, PermanentError, RetryableError
@@ -323,3 +326,56 @@ def test_events_without_numbers_are_handled_as_they_come_with_a_state(workers: W
 
     assert seen == [1, 1, 2]
     assert workers.bus.client.xpending("genesis:zones", "zone-workers")["pending"] == 0
+
+
+def test_an_event_whose_handler_takes_long_is_not_passed_over_by_those_that_come_meanwhile(workers: Workers) -> None:
+    runs: list[int] = []
+
+    def slow(event: PersonDetected, context: Context) -> list[AlertEvent]:
+        """Let all that follows come while the first one is being handled."""
+        runs.append(event.number)
+        if event.number == 0:
+            for entry in rest:
+                assert workers.run(entry, "v@host") is None
+        return follow(event, context)
+
+    first, *rest = workers.publish(*range(5), times={number: NOON + timedelta(minutes=number) for number in range(5)})
+    workers.row = ordered(slow, max_gap=3.0)
+
+    workers.run(first, "w@host")
+
+    assert workers.told("door") == expected(list(range(5)))
+    assert workers.line().skipped == 0
+    assert runs == [0, 1, 2, 3, 4]  # once each, though the state was written by others while the first one ran
+    assert workers.pending() == {}
+
+
+def test_an_event_whose_worker_died_is_passed_over_when_its_lease_has_run_out(workers: Workers) -> None:
+    first, *rest = workers.publish(*range(3), times={number: NOON + timedelta(minutes=number) for number in range(3)})
+    workers.row = ordered(follow, max_gap=3.0)
+    workers.bus.leases.begin(Delivery(STREAM, GROUP, first), "worker-dead@host")
+    workers.bus.leases.lease_ms = 0
+
+    for entry in rest:
+        workers.run(entry)
+
+    assert [number for number, _ in workers.told("door")] == [1, 2]
+    assert workers.line().skipped == 1
+
+
+def test_a_task_leaves_what_waited_to_another_one_before_its_time_is_over(workers: Workers) -> None:
+    entries = workers.publish(*range(4))
+    for entry in entries[1:]:
+        workers.run(entry)
+    seconds = itertools.count(step=100)
+    run = Run(workers.process, workers.row, Delivery(STREAM, GROUP, entries[0]), "t", "w@host")
+    assert run.begin()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("genesis.bus.ordered.TURN_MS", -1)
+        assert deliver_in_order(run, completed(persons(0, camera="door", time=NOON)), lambda: float(next(seconds))) is None
+
+    assert [number for number, _ in workers.told("door")] == [0]
+    (given_back,) = [row for row in workers.bus.leases.pending(STREAM, GROUP) if row.entry == entries[1]]
+    assert given_back.idle_ms >= workers.bus.leases.lease_ms  # so that the next sweep of a bridge takes it
+    assert [row.consumer for row in workers.bus.leases.pending(STREAM, GROUP) if row.entry in entries[2:]] == [HELD, HELD]
