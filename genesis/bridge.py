@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import signal
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from genesis.errors import GenesisError, UsageError
+
+if TYPE_CHECKING:
+    from genesis.bus.chores import Chore
+    from genesis.settings import Settings
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -31,6 +35,7 @@ def main(*, config: str | None, quiet: bool) -> None:
         settings = settings_module.current()
         configure(settings.log.level, quiet=quiet)
         from genesis.bus.bridge import Bridge  # noqa: PLC0415
+        from genesis.celery import app  # noqa: PLC0415 - reads the settings
         from genesis.subscriptions import load_subscriptions  # noqa: PLC0415
 
         stopped = threading.Event()
@@ -40,13 +45,29 @@ def main(*, config: str | None, quiet: bool) -> None:
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
-        bridge = Bridge(settings, load_subscriptions(settings.handlers), stopped)
+        bridge = Bridge(settings, load_subscriptions(settings.handlers), app, stopped, chores_of(settings))
         bridge.run()
     except UsageError as error:
         raise SystemExit(_say(error, 2)) from None
     except GenesisError as error:
         raise SystemExit(_say(error, 1)) from None
     raise SystemExit(1 if bridge.failed else 0)
+
+
+def chores_of(settings: Settings) -> list[Chore]:
+    """Return what the bridges do for the database: remove what is older than its retention."""
+    from genesis.bus.chores import Chore  # noqa: PLC0415 - --help stays quick
+    from genesis.storage.server import is_served  # noqa: PLC0415
+
+    storage = settings.storage
+
+    def sweep() -> None:
+        if storage.dsn or is_served(settings.data_dir):  # ours is not started for this
+            from genesis.storage.upkeep import sweep_now  # noqa: PLC0415 - no SQL where nothing is stored
+
+            sweep_now(settings)
+
+    return [Chore("the sweep of the database", storage.sweep_seconds, sweep)] if storage.enabled else []
 
 
 def _say(error: GenesisError, code: int) -> int:

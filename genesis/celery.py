@@ -32,6 +32,8 @@ from genesis.subscriptions import Registry, load_subscriptions
 
 if TYPE_CHECKING:
     from genesis.bus.holdings import Holdings
+    from genesis.settings import Settings
+    from genesis.storage.holding import Hold
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +42,8 @@ logger = logging.getLogger(__name__)
 billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = 5  # tenths of a second
 
 LOOK_SECONDS = 1.0  # between two looks for children that are gone
+STORING = frozenset({"recognition", "storage"})  # queues whose handlers need the database
+DSN_VARIABLE = "GENESIS_STORAGE__DSN"
 KILL_AFTER = 10.0  # seconds between asking a task to end and killing its child; no more than it had until then
 
 
@@ -92,6 +96,8 @@ def _check(options: dict[str, Any] | None = None, **_: Any) -> None:
     _unless_refused(partial(reach_broker, settings, seconds=0))
     for url, setting in ((settings.redis.url, "redis.url"), (settings.frame_cache.url, "frame_cache.url")):
         _unless_refused(partial(reach, url, setting, settings, seconds=0))
+    if STORING.intersection(_consumed):
+        _claim_database(settings, asked_for=bool(names))
 
 
 def _unless_refused(reached: Callable[[], None]) -> None:
@@ -101,6 +107,49 @@ def _unless_refused(reached: Callable[[], None]) -> None:
         _end(error)
     except ServerUnavailableError:
         return
+
+
+def _claim_database(settings: Settings, *, asked_for: bool) -> None:
+    """Have the embedded PostgreSQL run while this worker does, if it is to be used, and see that a named one can be.
+
+    Connections belong to the children; here none stays open.
+    """
+    global _claim  # noqa: PLW0603 - one per worker is the point
+    from genesis.settings import NO_DATABASE  # noqa: PLC0415
+    from genesis.storage.cluster import missing_packages  # noqa: PLC0415 - not in workers that need no database
+    from genesis.storage.holding import NOTHING_STORED, Hold  # noqa: PLC0415
+
+    dsn = NO_DATABASE
+    try:
+        if settings.storage.dsn:
+            _require_schema(settings)
+            return
+        if reason := missing_packages():
+            if asked_for:
+                _end(UsageError(f"this queue needs a database: {reason}; or name one in storage.dsn, or say there that there is none"))
+            _say(UsageError(NOTHING_STORED % reason))
+        else:
+            _claim = Hold(settings.data_dir).start()
+            dsn = _claim.url()
+    except GenesisError as error:
+        _end(error)
+    os.environ[DSN_VARIABLE] = dsn
+    current.cache_clear()
+
+
+def _require_schema(settings: Settings) -> None:
+    if not settings.storage.enabled:
+        return
+    from genesis.storage.schema import require  # noqa: PLC0415 - not in workers that need no database
+
+    try:
+        require(settings.storage.dsn)
+    except ServerRefusesError as error:
+        # Every event would fail the same way, and waiting does not help.
+        _say(error)
+        raise SystemExit(2) from None
+    except ServerUnavailableError:
+        return  # it is waited for by each task
 
 
 @signals.worker_init.connect
@@ -123,6 +172,7 @@ def _tidy_logs(logger: logging.Logger | None = None, **_: Any) -> None:
 
 
 _holdings: Holdings | None = None
+_claim: Hold | None = None
 _consumed: tuple[str, ...] = ()
 _parent = 0
 _unusable = multiprocessing.Value("i", 0)
@@ -160,6 +210,8 @@ def _hold(sender: Any = None, **_: Any) -> None:
     brief = settings.model_copy(update={"redis": settings.redis.model_copy(update={"give_up_seconds": settings.redis.timeout_seconds})})
     _holdings = Holdings(Ledger(brief, load_subscriptions()), sender.hostname, tasks_here)
     _holdings.start()
+    if _claim is not None:
+        _claim.keep_running()
     # Celery looks every 5 s whether a child is gone.
     look = getattr(getattr(sender.pool, "_pool", None), "maintain_pool", None)
     if look is not None and sender.hub is not None:
@@ -206,6 +258,9 @@ def _cut_short() -> None:
 def _give_back(**_: Any) -> None:
     if _holdings is not None and (count := _holdings.give_back()):
         logger.info("%d entries were given back to be run by another worker", count)
+    if _claim is not None and os.getpid() == _parent:
+        os.environ.pop(DSN_VARIABLE, None)  # a worker that is restarted begins as this one did
+        _claim.stop()
     if _unusable.value:
         raise SystemExit(2)
 

@@ -38,7 +38,7 @@ def _dsn(value: str) -> str:
         except ValueError:
             usable = False
     if not usable:
-        msg = "postgresql://[user[:password]@]host[:port]/database, with special characters of a password as %xx; empty; or none"
+        msg = "postgresql://host[:port]/database (user and password before the host, special characters as %xx), nothing, or none"
         raise ValueError(msg)
     return value
 

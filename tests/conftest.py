@@ -124,6 +124,9 @@ def settings(ledger: str, volatile: str, volatile_server: RedisServer, tmp_path:
         "redis": {"url": ledger},
         "frame_cache": {"url": volatile},
         "celery": {"broker_url": volatile_server.broker_url(1)},
+        # What is not about faces and what is stored needs neither.
+        "recognition": {"engine": "none"},
+        "storage": {"dsn": "none"},
         "data_dir": str(tmp_path),
     }
     file = tmp_path / "settings.yaml"

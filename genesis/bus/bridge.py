@@ -9,12 +9,15 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
+from celery import Celery
+
 from genesis.bus.broker import reach_broker
 from genesis.bus.burials import Burials
+from genesis.bus.chores import Chore, Chores
 from genesis.bus.dispatch import Dispatcher
 from genesis.bus.janitor import Janitor
 from genesis.bus.keeper import Keeper
@@ -42,13 +45,17 @@ class Bridge:
     Args:
         settings: of this installation.
         registry: the subscriptions to serve.
+        app: whose tasks the entries become.
         stopped: set to end the bridge.
+        chores: done now and then by one of the bridges.
     """
 
-    def __init__(self, settings: Settings, registry: Registry, stopped: threading.Event) -> None:
+    def __init__(self, settings: Settings, registry: Registry, app: Celery, stopped: threading.Event, chores: Sequence[Chore] = ()) -> None:
         self.settings = settings
         self.registry = registry
+        self.app = app
         self.stopped = stopped
+        self.chores = chores
         self.failed = False
         self.consumer, self._slot = take_name(settings.data_dir / "run", settings.redis.prefix)
 
@@ -58,8 +65,6 @@ class Bridge:
         Raises:
             ServerUnavailableError: at the start, Redis was away for longer than `redis.give_up_seconds`.
         """
-        from genesis.celery import app  # noqa: PLC0415 - reads the settings
-
         timeout = self.settings.redis.timeout_seconds + self.settings.bridge.block_seconds
         client = connect(self.settings.redis.url, timeout=timeout)
         ledger = Ledger(self.settings, self.registry, client, self.stopped)
@@ -69,17 +74,22 @@ class Bridge:
         outages, burials = Outages(), Burials()
         pumps = [
             Pump(
-                ledger, row, self.consumer, Dispatcher(app, row, row.stream(ledger.keys)),
+                ledger, row, self.consumer, Dispatcher(self.app, row, row.stream(ledger.keys)),
                 lambda frames: release_frames(cache, frames), self.stopped, outages, burials,
             )
             for row in self.registry
         ]  # fmt: skip
         work: list[tuple[str, Callable[[], None]]] = [(pump.row.name, pump.run) for pump in pumps]
         work.append(("keeper of frames", Keeper(ledger, cache, self.stopped).run))
-        work.append(("janitor", Janitor(ledger, cache, self.consumer, self.stopped).run))
+        janitor = Janitor(ledger, cache, self.consumer, self.stopped)
+        work.append(("janitor", janitor.run))
         threads = [threading.Thread(target=self._guarded, args=(name, run), name=name, daemon=True) for name, run in work]
         for thread in threads:
             thread.start()
+        if self.chores:
+            # Not waited for at the end: they are safe to be cut off, and may take long.
+            chores = Chores(self.chores, lambda: janitor.elected, self.stopped)
+            threading.Thread(target=self._guarded, args=("chores", chores.run), name="chores", daemon=True).start()
         logger.info("bridge %s serves %d subscriptions", self.consumer, len(pumps))
         for thread in threads:
             thread.join()

@@ -76,6 +76,7 @@ class Janitor:
         self._references = References(ledger, self._trimmer, stopped)
         self._lock = f"{ledger.keys.prefix}:janitor"
         self._rounds = 0
+        self.elected = False  # as of the last round
         self._uncounted: Counter[str] = Counter()
         self._failing: frozenset[str] = frozenset()
         self._missing: dict[str, frozenset[str]] = {}
@@ -105,8 +106,8 @@ class Janitor:
             if not done.get("election"):
                 break
         self._tell(done, failed)
-        elected = bool(done.pop("election", 0))
-        return Round(elected, **{name: count for name, count in done.items() if name != "counting"}, failed=tuple(failed))
+        self.elected = bool(done.pop("election", 0))
+        return Round(self.elected, **{name: count for name, count in done.items() if name != "counting"}, failed=tuple(failed))
 
     def resign(self) -> None:
         """Let another bridge be the janitor at once."""

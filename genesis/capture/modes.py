@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
@@ -79,14 +80,32 @@ class EventSink:
 
 
 class SyncSink:
-    """Runs the handlers here; several cameras take turns."""
+    """Runs the handlers here; several cameras take turns.
+
+    The database is ready meanwhile: the embedded one runs, unless another is named or none is wanted.
+
+    Args:
+        settings: of this installation.
+        observe: called with every event.
+
+    Raises:
+        UsageError: models or the database can't be used.
+        ServerUnavailableError: the database is away, does not start, or refuses us.
+    """
 
     def __init__(self, settings: Settings, observe: Observer = _nobody) -> None:
-        self.pipeline = InProcess(settings, load_subscriptions(settings.handlers), observe)
+        from genesis.storage.holding import settled  # noqa: PLC0415 - event mode stores nothing
+        from genesis.storage.upkeep import swept  # noqa: PLC0415
+
         self.drops: Counter[tuple[str, str]] = Counter()
         self._turn = threading.Lock()
-        for name in self.pipeline.preload():
-            logger.info("loaded %s", name)
+        with ExitStack() as stack:
+            usable = stack.enter_context(settled(settings, optional=True, keep=True))
+            swept(usable)
+            self.pipeline = InProcess(usable, load_subscriptions(usable.handlers), observe)
+            for name in self.pipeline.preload():
+                logger.info("loaded %s", name)
+            self._database = stack.pop_all()
 
     def frame(self, event: FrameCaptured, image: Image) -> None:
         """Handle a frame and all that comes of it."""
@@ -103,9 +122,10 @@ class SyncSink:
         self.drops[camera, reason] += count
 
     def close(self) -> None:
-        """Tell what failed."""
+        """Tell what failed, and let the database go."""
         for name, count in self.pipeline.failed.items():
             logger.error("%s failed on %d events", name, count)
+        self._database.close()
 
 
 class DualSink:

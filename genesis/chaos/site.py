@@ -83,6 +83,8 @@ class Wishes:
             },
             "bridge": {"block_seconds": 1, "janitor_seconds": 2},
             "handlers": [HANDLERS],
+            "recognition": {"engine": "none"},
+            "storage": {"dsn": "none"},
             "data_dir": str(data),
         }
 

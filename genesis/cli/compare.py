@@ -87,11 +87,12 @@ def _played(clip: str, settings: Settings, iou: float, max_frames: int | None, d
 
 
 def play_directly(clip: str, settings: Settings, max_frames: int | None) -> list[PersonDetected]:
-    """Play a recording in sync mode in this process; return what was found."""
+    """Play a recording in sync mode in this process; return what was found. Nobody is recognised, and nothing is stored."""
     from genesis.capture.modes import SyncSink  # noqa: PLC0415
     from genesis.capture.runner import run  # noqa: PLC0415
     from genesis.events import PersonDetected  # noqa: PLC0415
-    from genesis.settings import Camera  # noqa: PLC0415
+    from genesis.settings import NO_DATABASE, Camera  # noqa: PLC0415
+    from genesis.storage.holding import with_dsn  # noqa: PLC0415
 
     found: list[PersonDetected] = []
 
@@ -99,6 +100,7 @@ def play_directly(clip: str, settings: Settings, max_frames: int | None) -> list
         if isinstance(event, PersonDetected):
             found.append(event)
 
+    settings = with_dsn(settings, NO_DATABASE)
     run([Camera(name="clip", source=clip, fps=0)], settings, sink=SyncSink(settings, keep), max_frames=max_frames)
     return found
 

@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from genesis.embedded.servers import Servers
+    from genesis.embedded.watchdog import Watchdog
     from genesis.settings import Settings
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What asks a command to end: Ctrl-C, a service manager, a terminal that is closed."""
+ENGINE_VARIABLE = "GENESIS_RECOGNITION__ENGINE"
+DSN_VARIABLE = "GENESIS_STORAGE__DSN"
 
 
 def interruptible() -> None:
@@ -80,6 +84,79 @@ def choose_detector(settings: Settings) -> dict[str, str]:
 
     chosen = resolve(settings.detection, data_dir=settings.data_dir)
     return {"GENESIS_DETECTION__DETECTOR": chosen.detector, "GENESIS_DETECTION__WEIGHTS": chosen.weights}
+
+
+def check_database(settings: Settings) -> None:
+    """Refuse a named database that can't be used before anything is started.
+
+    Raises:
+        UsageError: its schema does not fit.
+        ServerUnavailableError: it is away, or refuses us.
+    """
+    if settings.storage.enabled and settings.storage.dsn:
+        from genesis.storage.schema import require  # noqa: PLC0415
+
+        require(settings.storage.dsn)
+
+
+def open_storage(servers: Servers, settings: Settings, watchdog: Watchdog, *, durable: bool = True) -> None:
+    """Start the embedded database if no other is named, or use the one that runs; every program is told.
+
+    Warns where nothing is stored because something is missing, not where that is meant.
+
+    Args:
+        servers: the embedded server is added to them.
+        settings: in force.
+        watchdog: ends it should this process be killed, unless somebody else uses it.
+        durable: whether what is committed must survive a power cut.
+
+    Raises:
+        UsageError: its folder can't be used.
+        ServerUnavailableError: it does not start; the line says why.
+    """
+    import logging  # noqa: PLC0415
+
+    from genesis.settings import NO_DATABASE  # noqa: PLC0415
+    from genesis.storage.cluster import missing_packages  # noqa: PLC0415
+    from genesis.storage.holding import NOTHING_STORED  # noqa: PLC0415
+
+    if settings.storage.dsn:  # none, too
+        return
+    if reason := missing_packages():
+        logging.getLogger(__name__).warning(NOTHING_STORED, reason)
+        servers.env[DSN_VARIABLE] = NO_DATABASE
+    else:
+        servers.hold_postgres(settings.data_dir, watchdog, durable=durable)
+
+
+def choose_engine(settings: Settings) -> dict[str, str]:
+    """Settle once what `auto` means for `recognition.engine` and `.detector`; return the variables that tell every worker child.
+
+    Warns where faces are left alone because something is missing, not where that is meant.
+
+    Args:
+        settings: with the database that is used; without one nobody is recognised.
+
+    Raises:
+        ModelError: deepface is asked for, and can't be used.
+    """
+    import logging  # noqa: PLC0415
+
+    from genesis.errors import ModelError  # noqa: PLC0415
+
+    engine = settings.recognition.engine
+    if engine != "none" and settings.storage.enabled:
+        from genesis.vision.faces import available, resolve  # noqa: PLC0415
+
+        reason = available(settings.recognition, settings.data_dir)
+        if reason is None:
+            detector = resolve(settings.recognition, data_dir=settings.data_dir).detector
+            return {ENGINE_VARIABLE: "deepface", "GENESIS_RECOGNITION__DETECTOR": detector}
+        if engine != "auto":
+            msg = f"recognition.engine is {engine}: {reason}"
+            raise ModelError(msg)
+        logging.getLogger(__name__).warning("nobody is recognised: %s (recognition.engine none says that this is meant)", reason)
+    return {ENGINE_VARIABLE: "none"}
 
 
 def capture_arguments(sources: tuple[str, ...], names: tuple[str, ...], fps: float | None, *, loop: bool) -> list[str]:

@@ -23,6 +23,10 @@ COMMANDS = {
     "status": ("genesis.cli.status", "Show streams, groups, cameras and the frame cache."),
     "dlq": ("genesis.cli.dlq", "Look at the dead letters, replay or drop them."),
     "doctor": ("genesis.cli.doctor", "Say what endangers the promise, and what to do."),
+    "identity": ("genesis.cli.identity", "Enrol people, name the unknown, merge and remove."),
+    "sightings": ("genesis.cli.sightings", "Show who was seen where and when."),
+    "erase": ("genesis.cli.erase", "Remove everything that is known of a person."),
+    "db": ("genesis.cli.db", "Show the database, bring its schema up to date, sweep it."),
     "compare": ("genesis.cli.compare", "Show where sync and event mode disagree."),
     "config": ("genesis.cli.config", "Check and show the settings."),
 }

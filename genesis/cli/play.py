@@ -15,18 +15,29 @@ from typing import IO
 import redis
 
 from genesis.cache import FrameCache
-from genesis.cli.launch import capture_arguments, choose_detector, undisturbed, use
+from genesis.cli.launch import (
+    DSN_VARIABLE,
+    ENGINE_VARIABLE,
+    capture_arguments,
+    choose_detector,
+    choose_engine,
+    open_storage,
+    undisturbed,
+    use,
+)
 from genesis.connections import connect
 from genesis.embedded.servers import Servers
 from genesis.embedded.stack import READY_SECONDS, Stack, erase_prefix
 from genesis.embedded.watchdog import Watchdog
 from genesis.errors import GenesisError
 from genesis.monitoring.status import Status, status
-from genesis.settings import Settings
+from genesis.settings import NO_DATABASE, Settings
+from genesis.storage.holding import with_dsn
 from genesis.subscriptions import Registry, load_subscriptions
 
 EVERYTHING = 1_000_000_000  # entries kept of a run
 STUCK_SECONDS = 90.0  # no delivery settled for so long: something is wrong
+SHARED_FOLDERS = ("models", "sample", "ultralytics")  # of the data folder; what is fetched into them is kept
 
 Progress = Callable[[str, Status | None], None]
 
@@ -43,6 +54,20 @@ class Played:
     cache_peak: int
     problems: list[str] = field(default_factory=list)
 
+    def unknown_people(self) -> int:
+        """Return how many different unknown people the run's database has.
+
+        Raises:
+            ServerUnavailableError: it does not answer.
+        """
+        if not self.settings.storage.enabled:
+            return 0
+        from genesis.embedded.database import open_database  # noqa: PLC0415 - not where nothing is stored
+        from genesis.storage.gallery import identities  # noqa: PLC0415
+
+        with open_database(self.settings) as database:
+            return len(database.run(lambda cursor: identities(cursor, "unknown")))
+
 
 @contextlib.contextmanager
 def play(
@@ -56,6 +81,7 @@ def play(
     fps: float | None = None,
     max_frames: int | None = None,
     redis_url: str | None = None,
+    recognise: bool = False,
     progress: Progress = lambda _step, _status: None,
 ) -> Iterator[Played]:
     """Start everything, play the sources once, wait until all is settled, and stop everything on leaving.
@@ -64,12 +90,13 @@ def play(
         sources: recordings, or cameras with `max_frames`.
         names: their cameras' names.
         settings: in force.
-        folder: for the servers' data.
+        folder: for the servers' data, and all that the programs write; the caller removes it.
         log: where the programs' lines go.
         detectors: worker children for detection.
         fps: frames per second to take.
         max_frames: end each camera after this many frames.
         redis_url: use this Redis, under a prefix of our own that is removed afterwards.
+        recognise: look at faces, too, and store what is found in a database of our own in the folder.
         progress: told what is being done, with the newest figures.
 
     Raises:
@@ -79,15 +106,25 @@ def play(
     before = dict(os.environ)
     detector = choose_detector(settings)
     progress("reaching Redis" if redis_url else "starting Redis", None)
+    own = settings.model_copy(update={"data_dir": own_data_folder(folder, settings.data_dir)})
     watchdog, servers, stack = Watchdog(), Servers(), None
     prefix = f"genesis-run-{uuid.uuid4().hex[:8]}" if redis_url else settings.redis.prefix
     try:
         servers = Servers.existing(redis_url) if redis_url else Servers.embedded(folder, watchdog)
         servers.env["GENESIS_REDIS__PREFIX"] = prefix
         servers.env["GENESIS_REDIS__RETENTION"] = str(EVERYTHING)  # the report is read from the streams
-        settings = use({**servers.env, **detector})
+        servers.env["GENESIS_DATA_DIR"] = str(own.data_dir)
+        if recognise:
+            progress("starting PostgreSQL", None)
+            # Not the database that the settings name: a run leaves nothing behind.
+            open_storage(servers, with_dsn(own, "") if own.storage.enabled else own, watchdog, durable=False)
+            settings = use({**servers.env, **detector})
+            settings = use(choose_engine(settings))
+        else:
+            settings = use({**servers.env, **detector, DSN_VARIABLE: NO_DATABASE, ENGINE_VARIABLE: "none"})
         registry = load_subscriptions(settings.handlers)
-        stack = Stack(settings, registry, {}, log, detectors, watchdog=watchdog)
+        recognisers = int(settings.recognition.engine != "none")
+        stack = Stack(settings, registry, {}, log, detectors, recognisers=recognisers, watchdog=watchdog)
         stack.supervisor.chores.append(partial(servers.tend, stack.supervisor.say))
         played = _play(stack, capture_arguments(tuple(sources), tuple(names), fps, loop=False), max_frames, progress)
         progress("done", played.final)
@@ -104,6 +141,17 @@ def play(
             watchdog.close()
             os.environ.clear()
             os.environ.update(before)
+
+
+def own_data_folder(folder: Path, data_dir: Path) -> Path:
+    """Make a data folder that shares an installation's models and footage, and nothing else."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name in SHARED_FOLDERS:
+        shared = data_dir.resolve() / name
+        shared.mkdir(parents=True, exist_ok=True)
+        if not (folder / name).exists():
+            (folder / name).symlink_to(shared, target_is_directory=True)
+    return folder.resolve()
 
 
 def _play(stack: Stack, arguments: list[str], max_frames: int | None, progress: Progress) -> Played:

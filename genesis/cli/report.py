@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import msgspec
 import redis
 
 from genesis.cli.journal import events
-from genesis.events import FrameCaptured, Keys, PersonDetected, SessionEvent
+from genesis.events import FaceRecognized, FrameCaptured, Keys, PersonDetected, SessionEvent
 from genesis.monitoring.status import Status
 
 
@@ -19,6 +20,20 @@ class Latency(msgspec.Struct, frozen=True):
     p50: float | None
     p95: float | None
     samples: int
+
+
+class Faces(msgspec.Struct, frozen=True):
+    """What was decided about the people who were seen, each once in a while.
+
+    Attributes:
+        decisions: how often.
+        known: how often for each name.
+        unknown: how many different people nobody has a name for.
+    """
+
+    decisions: int = 0
+    known: dict[str, int] = {}
+    unknown: int = 0
 
 
 class GroupFate(msgspec.Struct, frozen=True):
@@ -51,6 +66,7 @@ class RunReport(msgspec.Struct, frozen=True):
     frames: int
     frames_with_persons: int
     persons: int
+    faces: Faces
     events: dict[str, int]
     settled: int
     retried: int
@@ -72,6 +88,7 @@ def make_report(
     seconds: float,
     cache_peak: int,
     problems: Sequence[str],
+    unknown: int = 0,
     video: str | None,
 ) -> RunReport:
     """Read back a finished run from its ledger.
@@ -83,6 +100,7 @@ def make_report(
         seconds: how long it took.
         cache_peak: most bytes seen in the frame cache.
         problems: what went wrong on the way, in words.
+        unknown: how many different unknown people the database has.
         video: path of the annotated video.
     """
     keys = Keys(status.prefix)
@@ -113,6 +131,7 @@ def make_report(
         frames=lengths["frames"],
         frames_with_persons=people,
         persons=persons,
+        faces=_faces(client, keys, unknown),
         events=lengths,
         settled=sum(fate.settled for fate in fates),
         retried=sum(fate.retried for fate in fates),
@@ -124,6 +143,15 @@ def make_report(
         cache_peak_bytes=cache_peak,
         frames_left_in_cache=status.cache.frames,
         video=video,
+    )
+
+
+def _faces(client: redis.Redis, keys: Keys, unknown: int) -> Faces:
+    decided = [event for _, event in events(client, keys, FaceRecognized)]
+    return Faces(
+        decisions=len(decided),
+        known=dict(Counter(event.identity for event in decided if event.identity is not None)),
+        unknown=unknown,
     )
 
 
@@ -156,6 +184,13 @@ def _imbalances(fates: Sequence[GroupFate], lengths: dict[str, int], published: 
     return found
 
 
+def _told(faces: Faces) -> str:
+    if not faces.decisions:
+        return "none recognised"
+    known = ", ".join(f"{name} {count}" for name, count in sorted(faces.known.items())) or "nobody"
+    return f"{faces.decisions} looked at; known: {known}; {faces.unknown} different unknown"
+
+
 def _quantile(values: Sequence[float], share: float) -> float | None:
     if not values:
         return None
@@ -178,6 +213,7 @@ def render(report: RunReport) -> Any:
     facts.add_row("detector", report.detector or "none")
     facts.add_row("frames", f"{report.frames} in {report.seconds:.1f} s ({rate:.1f} a second)")
     facts.add_row("persons", f"{report.persons} in {report.frames_with_persons} frames")
+    facts.add_row("faces", _told(report.faces))
     if report.latency.p50 is not None:
         facts.add_row("frame to detection", f"p50 {report.latency.p50 * 1000:.0f} ms, p95 {(report.latency.p95 or 0) * 1000:.0f} ms")
     facts.add_row(

@@ -56,9 +56,12 @@ def command(
 ) -> None:
     """Play a clip through the whole event pipeline and report.
 
-    Starts two embedded Redis servers, the bridge, the workers and capture; plays the clip; waits until
-    every event is settled; draws a video of what was found; stops everything. Exit code 0 only if every
-    published frame is accounted for.
+    Starts two embedded Redis servers and a PostgreSQL, the bridge, the workers and capture; plays the clip;
+    waits until every event is settled; draws a video of what was found; stops everything. Exit code 0 only
+    if every published frame is accounted for.
+
+    It tries things out and leaves nothing behind: its database is its own and empty, so everybody is unknown,
+    and who was enrolled is known to `genesis up` alone.
     """
     import msgspec  # noqa: PLC0415 - --help stays quick
     from rich.console import Console  # noqa: PLC0415
@@ -84,21 +87,21 @@ def command(
     video = None if no_video else (video_file or folder / "annotated").resolve()
     try:
         with log_file.open("w", encoding="utf-8") as log, ProgressLine(console) as line, play(
-            sources, names, settings=settings, folder=folder / "redis", log=log, detectors=detectors or default_detectors(),
-            fps=fps, max_frames=max_frames, redis_url=redis_url, progress=line,
+            sources, names, settings=settings, folder=folder / "scratch", log=log, detectors=detectors or default_detectors(),
+            fps=fps, max_frames=max_frames, redis_url=redis_url, recognise=True, progress=line,
         ) as played:  # fmt: skip
             if video is not None:
                 line("drawing the video", None)
                 video = draw(played, sources, names, video, fps)
             report = make_report(
                 played.client, played.final, sources=sources, seconds=played.seconds, cache_peak=played.cache_peak,
-                problems=played.problems, video=str(video) if video else None,
+                problems=played.problems, unknown=played.unknown_people(), video=str(video) if video else None,
             )  # fmt: skip
     except KeyboardInterrupt:
         console.print("stopped before the end")
         raise SystemExit(130) from None
     finally:
-        shutil.rmtree(folder / "redis", ignore_errors=True)
+        shutil.rmtree(folder / "scratch", ignore_errors=True)
     Console().print(render(report))
     if report.video:
         click.echo(f"video  {report.video}")

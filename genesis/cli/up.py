@@ -35,6 +35,7 @@ DRAIN_SECONDS = 60.0  # how long a stopping installation lets its workers finish
 @click.option("--redis-url", metavar="URL", help="Use this Redis instead of starting two (it serves as ledger, cache and broker).")
 @click.option("--cache-url", metavar="URL", help="With --redis-url: another Redis for frames and queues.")
 @click.option("--detectors", type=click.IntRange(min=1), help="Worker children for detection (default: one a core, at most 4).")
+@click.option("--recognisers", type=click.IntRange(min=1), default=1, show_default=True, help="Worker children for recognition.")
 @click.option("--flower", is_flag=True, help="Run Flower too, on http://127.0.0.1:5555.")
 @click.option("--log-level", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"]), help="Of the workers (default: log.level).")
 def command(
@@ -46,16 +47,17 @@ def command(
     redis_url: str | None,
     cache_url: str | None,
     detectors: int | None,
+    recognisers: int,
     flower: bool,
     log_level: str | None,
 ) -> None:
-    """Run Redis, bridge, workers and capture on this machine until Ctrl-C.
+    """Run Redis, PostgreSQL, bridge, workers and capture on this machine until Ctrl-C.
 
     What dies is started again. Ctrl-C stops capture first, lets the workers finish what is published,
     then stops the rest; a second Ctrl-C does not wait for the workers. Nothing is lost either way,
     nor if this command itself is killed: started again, it goes on where it was.
     """
-    from genesis.cli.launch import capture_arguments, check_sources, choose_detector, interruptible, use  # noqa: PLC0415 - --help stays quick
+    from genesis.cli import launch  # noqa: PLC0415 - --help stays quick
     from genesis.embedded.servers import Servers  # noqa: PLC0415
     from genesis.embedded.stack import Stack, default_detectors  # noqa: PLC0415
     from genesis.embedded.watchdog import Watchdog  # noqa: PLC0415
@@ -70,19 +72,24 @@ def command(
     if not sources and not settings.cameras:
         msg = "no camera: give --source (try `--source sample`), or list cameras in configs/settings.yaml"
         raise UsageError(msg)
-    check_sources(sources, names, settings)
-    interruptible()
+    launch.check_sources(sources, names, settings)
+    launch.check_database(settings)
+    launch.interruptible()
     folder = settings.data_dir.resolve() / "redis"
     watchdog = Watchdog() if redis_url else _watchdog_of(folder)
     servers = Servers()
     try:
         servers = Servers.existing(redis_url, cache_url) if redis_url else Servers.embedded(folder, watchdog)
-        settings = use({**servers.env, **choose_detector(settings)})
+        detector = launch.choose_detector(settings)
+        launch.open_storage(servers, settings, watchdog)
+        settings = launch.use({**servers.env, **detector})
+        settings = launch.use(launch.choose_engine(settings))
         stack = Stack(
             settings, load_subscriptions(settings.handlers), {}, sys.stdout,
-            detectors or default_detectors(), log_level or settings.log.level, flower=flower, watchdog=watchdog,
+            detectors or default_detectors(), log_level or settings.log.level,
+            recognisers if settings.recognition.engine != "none" else 0, flower=flower, watchdog=watchdog,
         )  # fmt: skip
-        _run(stack, servers, capture_arguments(sources, names, fps, loop=loop))
+        _run(stack, servers, launch.capture_arguments(sources, names, fps, loop=loop))
     finally:
         servers.stop()
         watchdog.close()
@@ -117,8 +124,9 @@ def _run(stack: Stack, servers: Servers, arguments: list[str]) -> None:
     supervisor, interrupts = stack.supervisor, Interrupts()
     supervisor.chores.append(lambda: servers.tend(supervisor.say))
     for server in servers.started:
-        supervisor.say(f"redis-server {server.version}: {server.url()}")
-    supervisor.say(f"detection: {stack.detectors} children; stop with Ctrl-C")
+        supervisor.say(f"{server.product} {server.version}: {server.url()}")
+    recognition = f"recognition: {stack.recognisers}" if stack.recognisers else "nobody is recognised"
+    supervisor.say(f"detection: {stack.detectors} children, {recognition}; stop with Ctrl-C")
     try:
         stack.start()
         if not stack.wait_until_ready(READY_SECONDS, lambda: bool(interrupts.count)) and not interrupts.count:

@@ -7,6 +7,7 @@ ledger's data survive a stop, a crash and a `kill -9`; the cache's do not surviv
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import signal
 import subprocess
@@ -36,7 +37,7 @@ STOP_SECONDS = 10.0
 """How long a server may take to end after SIGTERM before it is killed."""
 
 _POLL_SECONDS = 0.01
-_LOG_LIMIT = 1_000_000  # bytes; a longer log is begun anew at the next start
+_LOG_LIMIT = 1_000_000  # bytes; a longer log is begun anew
 _LAST_PORT = 65_535
 _NEWER_LEDGER = "appendonlydir"
 _NEWER_SINCE = (7, 0, 0)
@@ -101,6 +102,8 @@ class RedisServer:
         interpreter exits. If this process is killed it stays; the next start on the folder then names its pid.
     """
 
+    product = "redis-server"
+
     def __init__(
         self,
         role: Role,
@@ -122,6 +125,7 @@ class RedisServer:
             started: told the pid of every process that is started, before it answers.
         """
         self.role = role
+        self.title = f"{role} Redis"
         self.folder = folder.absolute()
         self.port = port
         self._started = started
@@ -182,9 +186,9 @@ class RedisServer:
             UsageError: as `redis_command`, or its log can't be written.
         """
         command = redis_command(self.role, self.folder, **self._options)
-        begin_anew = self.log.is_file() and self.log.stat().st_size > _LOG_LIMIT
+        self.shorten_log()
         try:
-            with self.log.open("wb" if begin_anew else "ab") as log:
+            with self.log.open("ab") as log:
                 # An invalid LANG would stop newer servers.
                 environment = {**os.environ, "LC_ALL": "C"}
                 self._process = subprocess.Popen(  # noqa: S603 - the operator's own program
@@ -214,6 +218,12 @@ class RedisServer:
         except OSError as error:
             return f"{self.log}: {error.strerror}"
         return next((line.strip() for line in reversed(lines) if line.strip()), "its log is empty")
+
+    def shorten_log(self) -> None:
+        """Begin the log anew if it is long."""
+        with contextlib.suppress(OSError):
+            if self.log.stat().st_size > _LOG_LIMIT:
+                os.truncate(self.log, 0)
 
     def stop(self, timeout: float = STOP_SECONDS) -> None:
         """End the server with SIGTERM, which saves the ledger; kill it after `timeout` seconds. May be called twice."""

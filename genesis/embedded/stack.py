@@ -20,10 +20,9 @@ from genesis.errors import UsageError
 from genesis.settings import Settings
 from genesis.subscriptions import Registry
 
-DETECTION = "detection"
+DETECTION, RECOGNITION = "detection", "recognition"
 MOST_DETECTORS = 4  # children that are started without being asked for: each holds a model
 READY_SECONDS = 120.0  # a model may take long to load on a small machine
-WORKERS = ("worker-detection", "worker-others")
 
 
 @dataclass
@@ -37,6 +36,7 @@ class Stack:
         output: where their lines go.
         detectors: worker children for detection.
         log_level: of the workers.
+        recognisers: worker children for recognition; 0: nobody is recognised.
         flower: whether Flower runs too.
         watchdog: ends the programs should this process be killed.
     """
@@ -47,6 +47,7 @@ class Stack:
     output: IO[str]
     detectors: int
     log_level: str = "INFO"
+    recognisers: int = 0
     flower: bool = False
     watchdog: Watchdog | None = None
 
@@ -58,23 +59,30 @@ class Stack:
         if self.watchdog is not None:
             self.supervisor.started = partial(self.watchdog.watch, stage=PROGRAMS)
         self.captures: list[str] = []
+        self.workers: list[str] = []
         self._complaints: dict[str, str] = {}
 
     def start(self) -> None:
         """Start bridge and workers."""
         python = sys.executable
-        worker = [python, "-m", "celery", "-q", "-A", "genesis", "worker", "-l", self.log_level, "--without-gossip", "--without-mingle"]
-        events = ["-E"] if self.flower else []
-        others = ",".join(name for name in self.registry.queues if name != DETECTION)
-        grace = self.settings.celery.shutdown_seconds + 5
         self.supervisor.start(Program("bridge", [python, "-m", "genesis.bridge"]))
-        self.supervisor.start(
-            Program(WORKERS[0], [*worker, "-Q", DETECTION, "-c", str(self.detectors), "-n", "detection@%h", *events], grace=grace)
-        )
-        self.supervisor.start(Program(WORKERS[1], [*worker, "-Q", others, "-c", "1", "-n", "others@%h", *events], grace=grace))
+        # What takes long has workers of its own: the rest is not to wait for it.
+        children = {DETECTION: self.detectors, RECOGNITION: self.recognisers}
+        for queue, count in children.items():
+            if count:
+                self._start_worker(queue, queue, count)
+        self._start_worker("others", ",".join(name for name in self.registry.queues if not children.get(name)), 1)
         if self.flower:
             argv = [python, "-m", "celery", "-q", "-A", "genesis", "flower", "--address=127.0.0.1", "--max_tasks=5000"]
             self.supervisor.start(Program("flower", argv, grace=5))
+
+    def _start_worker(self, name: str, queues: str, children: int) -> None:
+        argv = [
+            sys.executable, "-m", "celery", "-q", "-A", "genesis", "worker", "-l", self.log_level, "--without-gossip", "--without-mingle",
+            "-Q", queues, "-c", str(children), "-n", f"{name}@%h", *(["-E"] if self.flower else []),
+        ]  # fmt: skip
+        self.workers.append(f"worker-{name}")
+        self.supervisor.start(Program(self.workers[-1], argv, grace=self.settings.celery.shutdown_seconds + 5))
 
     def capture(self, arguments: Sequence[str], *, keep: Keep) -> None:
         """Start a capture process."""
@@ -98,7 +106,7 @@ class Stack:
         return True
 
     def _refuse_misused(self) -> None:
-        for name in ("bridge", *WORKERS):
+        for name in ("bridge", *self.workers):
             if self.supervisor.code(name) == WRONG_USE:
                 raise UsageError(self._complaints.get(name, f"{name} ended with exit code {WRONG_USE}"))
 
@@ -113,13 +121,13 @@ class Stack:
         app = Celery(broker=self.settings.celery.broker_url, set_as_current=False)
         app.conf.broker_transport_options = transport_options(self.settings)
         try:
-            answered = app.control.broadcast("ready", reply=True, timeout=0.5, limit=len(WORKERS)) or ()
+            answered = app.control.broadcast("ready", reply=True, timeout=0.5, limit=len(self.workers)) or ()
         except (redis.RedisError, OperationalError, OSError):
             return False  # the broker is away; the workers wait for it, too
         finally:
             app.close()
         answers = [told for answer in answered for told in answer.values()]
-        return len(answers) >= len(WORKERS) and all(told.get("ready", 0) >= told.get("children", 1) for told in answers)
+        return len(answers) >= len(self.workers) and all(told.get("ready", 0) >= told.get("children", 1) for told in answers)
 
     def stop_captures(self) -> None:
         """Stop publishing."""

@@ -24,7 +24,7 @@ from honcho.process import Process
 
 from genesis.bus.patience import backoff
 
-NAME_WIDTH = 16
+NAME_WIDTH = 18
 Keep = Literal["always", "on failure", "never"]
 
 COLOURS = ("36", "33", "32", "35", "34", "31")

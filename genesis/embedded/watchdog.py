@@ -46,17 +46,20 @@ class Watchdog:
         # In a session of its own, so that neither Ctrl-C nor a killed process group reaches it.
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603 - this file
 
-    def watch(self, pid: int, *, stage: int, grace: float) -> None:
+    def watch(self, pid: int, *, stage: int, grace: float, number: int = signal.SIGTERM, users: Path | None = None) -> None:
         """Have a process, the leader of its group, ended if this one is killed.
 
         Args:
             pid: the process.
             stage: `PROGRAMS` or `SERVERS`.
-            grace: seconds between SIGTERM and SIGKILL.
+            grace: seconds between asking and SIGKILL.
+            number: the signal that asks it to end.
+            users: a file that its users have a shared lock on: it is left to them if there are others.
         """
         assert self._process.stdin is not None  # noqa: S101 - for the type checker
         with contextlib.suppress(OSError):  # somebody ended it: everything goes on, unwatched
-            self._process.stdin.write(b"%d %f %d\n" % (stage, grace, pid))
+            name = os.fsencode(users).hex().encode() if users else b"-"
+            self._process.stdin.write(b"%d %f %d %d %s\n" % (stage, grace, pid, number, name))
             self._process.stdin.flush()
 
     def close(self) -> None:
@@ -103,6 +106,8 @@ class _Charge:
     grace: float
     pid: int
     handle: int
+    number: int = signal.SIGTERM
+    users: bytes = b""
     output: int | None = field(default=None)
 
     def gone(self) -> bool:
@@ -114,7 +119,17 @@ class _Charge:
             if not stat.S_ISFIFO(os.fstat(self.output).st_mode):
                 self.output = None
         with contextlib.suppress(OSError):
-            signal.pidfd_send_signal(self.handle, signal.SIGTERM)
+            signal.pidfd_send_signal(self.handle, self.number)
+
+    def used(self) -> bool:
+        """Tell whether somebody else uses it; if not, nobody will until we are done."""
+        if not self.users:
+            return False
+        try:
+            fcntl.flock(os.open(self.users, os.O_RDONLY | os.O_CLOEXEC), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            return isinstance(error, BlockingIOError)
+        return False
 
     def kill(self) -> None:
         with contextlib.suppress(OSError):
@@ -129,7 +144,7 @@ class _Charge:
 
 def _end(charges: list[_Charge]) -> None:
     for stage in sorted({charge.stage for charge in charges}):
-        left = [charge for charge in charges if charge.stage == stage]
+        left = [charge for charge in charges if charge.stage == stage and not charge.used()]
         for charge in left:
             charge.ask()
         begun = time.monotonic()
@@ -155,9 +170,10 @@ def _main(arguments: list[str]) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     charges: list[_Charge] = []
     for line in sys.stdin:
-        stage, grace, pid = line.split()
+        stage, grace, pid, asks, users = line.split()
         with contextlib.suppress(OSError):  # gone already, or a system that has no such descriptors
-            charges.append(_Charge(int(stage), float(grace), int(pid), os.pidfd_open(int(pid))))
+            handle = os.pidfd_open(int(pid))
+            charges.append(_Charge(int(stage), float(grace), int(pid), handle, int(asks), bytes.fromhex(users.strip("-"))))
         for charge in [charge for charge in charges if charge.gone()]:
             os.close(charge.handle)
             charges.remove(charge)

@@ -1,4 +1,4 @@
-"""Settings for whole programs: no weights, so that the detector that is always there is used, and a data folder of the test's own."""
+"""Settings for whole programs: no weights, so that the detector that is always there is used, no database, a data folder of its own."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pytest
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the data folder of every program that this test starts."""
     monkeypatch.setenv("GENESIS_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("GENESIS_RECOGNITION__ENGINE", "none")
+    monkeypatch.setenv("GENESIS_STORAGE__DSN", "none")
     monkeypatch.setenv("GENESIS_DETECTION__OFFLINE", "true")
     monkeypatch.setenv("GENESIS_DETECTION__WEIGHTS", str(tmp_path / "there-is-no.pt"))
     return tmp_path

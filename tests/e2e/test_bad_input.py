@@ -233,6 +233,8 @@ def _answer(case: Case, places: dict[str, str], number: int) -> Answer:
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(folder)]),
         "PYTHONUNBUFFERED": "1",
         "GENESIS_DATA_DIR": str(folder / "data"),
+        "GENESIS_RECOGNITION__ENGINE": "none",
+        "GENESIS_STORAGE__DSN": "none",
         "GENESIS_DETECTION__OFFLINE": "true",
         "GENESIS_DETECTION__WEIGHTS": str(folder / "there-is-no.pt"),
         "GENESIS_REDIS__GIVE_UP_SECONDS": "0.5",

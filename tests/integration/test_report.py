@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from genesis.bus.ledger import Delivery, Ledger
 from genesis.cache import FrameCache
-from genesis.cli.report import RunReport, make_report
-from genesis.events import Event, FrameCaptured, PersonDetected, SessionEvent, completed
+from genesis.cli.report import Faces, RunReport, make_report, render
+from genesis.events import Box, Event, FaceRecognized, FrameCaptured, PersonDetected, SessionEvent, completed
 from genesis.monitoring.status import Status, status
 from genesis.settings import Settings
 from tests.catalogue import builtin_subscriptions
@@ -106,3 +108,19 @@ def test_the_status_names_missing_groups_and_a_missing_cache(bus: Ledger) -> Non
 
     assert not any(group.exists for stream in told.streams for group in stream.groups)
     assert "can't be reached" in told.cache.error
+
+
+def test_who_was_recognised_is_told_by_name(bus: Ledger) -> None:
+    box = Box(0.0, 0.0, 9.0, 9.0)
+    for number, name in enumerate(["Ada", "Ada", None, "Grace", None]):
+        face = FaceRecognized(
+            camera="door", time=NOON, session="s1", number=number, person=box, box=box, model="Dlib", identity=name, track=str(number)
+        )
+        bus.publish([completed(face)])
+
+    told = make_report(bus.client, figures(bus), sources=["clip"], seconds=2.0, cache_peak=10, problems=[], unknown=1, video=None)
+    console = Console(width=120, record=True, file=StringIO())
+    console.print(render(told))
+
+    assert told.faces == Faces(decisions=5, known={"Ada": 2, "Grace": 1}, unknown=1)
+    assert "5 looked at; known: Ada 2, Grace 1; 1 different unknown" in console.export_text()

@@ -15,12 +15,14 @@ from tests.processes import wait_until
 
 @pytest.mark.parametrize("part", ["Pump", "Keeper", "Janitor"])
 def test_a_part_that_fails_ends_the_bridge(settings: Settings, registry: Registry, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+    from genesis.celery import app
+
     def failing(_self: object) -> None:
         raise ZeroDivisionError("nobody thought of this")
 
     monkeypatch.setattr(getattr(bridge_module, part), "run", failing)
     stopped = threading.Event()
-    bridge = Bridge(settings, registry, stopped)
+    bridge = Bridge(settings, registry, app, stopped)
     thread = threading.Thread(target=bridge.run)
 
     thread.start()

@@ -121,3 +121,15 @@ def test_the_waits_grow_and_begin_anew_after_a_good_while(servers: Servers, serv
     assert waits == sorted(waits)
     assert waits[-1] >= 0.8
     assert wait_of_next_death() <= 0.2
+
+
+def test_a_log_that_has_grown_long_is_begun_anew_while_the_server_runs(servers: Servers, server: RedisServer) -> None:
+    with server.log.open("ab") as log:
+        log.write(b"x" * 1_100_000)
+
+    servers.tend(lambda _text: None)
+    connect(server.url()).config_set("loglevel", "verbose")
+    wait_until(lambda: connect(server.url()).ping() and server.log.stat().st_size > 0, "it logs on")
+
+    assert b"xxx" not in server.log.read_bytes()
+    assert server.log.stat().st_size < 100_000

@@ -62,8 +62,8 @@ def test_lines_are_prefixed_with_the_programs_name(supervisor: Supervisor, outpu
 
     assert supervisor.code("speaker") == 0
     assert [line.split("|") for line in output.getvalue().splitlines()] == [
-        [" speaker          ", " hello"],
-        [" speaker          ", " world"],
+        [" speaker            ", " hello"],
+        [" speaker            ", " world"],
     ]
 
 

@@ -1,0 +1,267 @@
+"""Take what is known of a person out of the streams: wait for what is under way, remove entries, and see that their bytes go.
+
+Nothing is removed that some group has not settled. Removing an entry takes settled ones beside it along, whoever they are about
+(see `scrub.lua`): they were only kept for looking at.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis
+
+from genesis.bus.deadletters import DeadLetter
+from genesis.bus.graveyard import Graveyard
+from genesis.bus.ledger import PACKAGE, Ledger
+from genesis.bus.selection import Selection
+from genesis.bus.trimming import Trimmer
+from genesis.connections import script
+from genesis.events import STREAMS
+
+Meant = Callable[[Mapping[bytes, bytes]], bool]
+"""Tells by an entry's fields whether it is to go."""
+
+PAGE = 200  # entries read at once
+POLL_SECONDS = 0.2
+MOST_COUNTED = 10_000  # unsettled entries
+BLOCK_BYTES, BLOCK_ENTRIES = 4096, 100  # of a block of a stream in memory, where the server does not tell
+MOST_BESIDE = 1000  # entries removed beside one, whatever the server's settings say
+MOST_LETTERS, MOST_LETTER_BYTES = 5000, 20_000_000  # of a stream of dead letters that is written anew
+
+_READ = "0-0"
+
+
+@dataclass(slots=True)
+class Scrubbed:
+    """What was removed, and what could not be.
+
+    Attributes:
+        entries: that were meant.
+        beside: settled entries that went with them.
+        letters: dead letters that were meant.
+        left: unsettled entries that were meant and are still there, by stream.
+        lingering: streams whose deleted entries are no longer to be had, but may be found in the server's files yet.
+    """
+
+    entries: int = 0
+    beside: int = 0
+    letters: int = 0
+    left: dict[str, int] = field(default_factory=dict)
+    lingering: list[str] = field(default_factory=list)
+
+
+class Scrubber:
+    """Works on one ledger.
+
+    Args:
+        ledger: where the streams are.
+        stopped: set when the command is asked to end.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, ledger: Ledger, stopped: threading.Event | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._ledger = ledger
+        self._stopped = stopped or threading.Event()
+        self._clock = clock
+        self._trimmer = Trimmer(ledger)
+        self._remove = script(ledger.client, PACKAGE, "scrub")
+        self._compact = script(ledger.client, PACKAGE, "compact")
+
+    def wait_until_settled(
+        self,
+        streams: Sequence[str],
+        until: float,
+        *,
+        harmless: Callable[[Sequence[str]], bool] = lambda _frames: False,
+        waits: Callable[[str, int], None] = lambda _stream, _left: None,
+    ) -> dict[str, int]:
+        """Wait until all that is published is settled by every group, and so is what comes of it.
+
+        Args:
+            streams: short names, in the order in which events pass them.
+            until: by the clock; one look is taken in any case.
+            harmless: told the frames that a stream's unsettled entries point to; True if those entries need not be waited for.
+            waits: told the stream that is waited for, and how many entries of it are not settled.
+
+        Returns:
+            The number of entries that are not settled, by stream; empty if all are.
+
+        Raises:
+            ServerUnavailableError: Redis was away for longer than `redis.give_up_seconds`, or refuses.
+        """
+        left: dict[str, int] = {}
+        for stream in streams:
+            # Asked for only now: what the stream before brought about is in it.
+            newest = self._newest(stream)
+            while unsettled := self._unsettled(stream, newest):
+                frames = [frame for frame in unsettled if frame]
+                if len(frames) == len(unsettled) < MOST_COUNTED and harmless(frames):
+                    break
+                if self._clock() >= until or self._stopped.is_set():
+                    left[stream] = len(unsettled)
+                    break
+                waits(stream, len(unsettled))
+                self._stopped.wait(POLL_SECONDS)
+        return left
+
+    def remove(self, meant: Meant, until: float) -> Scrubbed:
+        """Remove the entries and dead letters that are meant, from all streams.
+
+        Args:
+            meant: tells which.
+            until: how long to wait, by the clock, for what is not settled yet.
+
+        Raises:
+            ServerUnavailableError: Redis was away for longer than `redis.give_up_seconds`, or refuses.
+        """
+        scrubbed = Scrubbed()
+        for short in STREAMS:
+            found = [entry for entry, fields in self._entries(short) if meant(fields)]
+            if found:
+                self._remove_entries(short, found, until, scrubbed)
+        self._remove_letters(meant, scrubbed)
+        return scrubbed
+
+    def rewrite_files(self, until: float) -> str | None:
+        """Let the server write its files anew, without what was removed; return in words what is left to do, if anything.
+
+        Args:
+            until: how long to wait for it, by the clock.
+
+        Raises:
+            ServerUnavailableError: Redis was away for longer than `redis.give_up_seconds`.
+        """
+        client = self._ledger.client
+        try:
+            written = self._ledger.call(lambda: client.info("persistence"), patient=False)
+            if written["aof_enabled"]:
+                return self._written_anew(
+                    client.bgrewriteaof, ("aof_rewrite_in_progress", "aof_rewrite_scheduled"), "aof_last_bgrewrite_status", until
+                )
+            if any(client.config_get("save").values()):
+                return self._written_anew(client.bgsave, ("rdb_bgsave_in_progress",), "rdb_last_bgsave_status", until)
+        except redis.ResponseError as error:
+            return f"its server could not be told to write its files anew ({error}): run BGREWRITEAOF there"
+        return None
+
+    def _written_anew(self, begin: Callable[[], Any], running: Sequence[str], status: str, until: float) -> str | None:
+        """Write after any writing that is under way, which may have begun before the entries were removed."""
+        begun = False
+        while True:
+            told: Any = self._ledger.call(lambda: self._ledger.client.info("persistence"))
+            if not any(told.get(name) for name in running):
+                if begun:
+                    return (
+                        None
+                        if told[status] == "ok"
+                        else "its server could not write its files anew: see its log, then run BGREWRITEAOF there"
+                    )
+                begin()
+                begun = True
+            elif self._clock() >= until or self._stopped.is_set():
+                return "its server is still writing its files anew; what was removed is in the old ones until then"
+            self._stopped.wait(POLL_SECONDS / 4)
+
+    def _newest(self, short: str) -> str:
+        """Return the id of the newest entry that there ever was."""
+        told: Any = self._call_if_there(lambda: self._ledger.client.xinfo_stream(self._ledger.keys.stream(short)))
+        return _READ if told is None else _text(told["last-generated-id"])
+
+    def _unsettled(self, short: str, newest: str) -> list[str]:
+        """Return the frames (or '') of the entries up to one that are not settled, at most `MOST_COUNTED`."""
+        start = self._ledger.call(lambda: self._trimmer.step(short, 2**53)).unsettled
+        if start is None or (start != "-" and _order(start) > _order(newest)) or newest == _READ:
+            return []
+        frames: list[str] = []
+        for _, fields in self._entries(short, start, newest):
+            frames.append(fields.get(b"framekey", b"").decode(errors="replace"))
+            if len(frames) >= MOST_COUNTED:
+                break
+        return frames
+
+    def _entries(self, short: str, start: str = "-", end: str = "+") -> Iterator[tuple[str, dict[bytes, bytes]]]:
+        client, stream = self._ledger.client, self._ledger.keys.stream(short)
+        while True:
+            page: Any = self._ledger.call(lambda start=start: client.xrange(stream, min=start, max=end, count=PAGE))
+            for entry, fields in page:
+                yield entry.decode(), fields or {}
+            if len(page) < PAGE:
+                return
+            start = f"({page[-1][0].decode()}"
+
+    def _remove_entries(self, short: str, entries: Sequence[str], until: float, scrubbed: Scrubbed) -> None:
+        client = self._ledger.client
+        stream = self._ledger.keys.stream(short)
+        limits = self._block_limits(client)
+        groups = [row.group for row in self._ledger.registry if short == row.event.STREAM]
+        waiting, alone = list(entries), False
+        while waiting:
+            held = []
+            for entry in waiting:
+                args = [entry, *((0, 0) if alone else limits), *groups]
+                answer: Any = self._ledger.call(lambda args=args: self._remove(keys=[stream], args=args))
+                if answer[0] == b"unsettled":
+                    held.append(entry)
+                else:
+                    scrubbed.entries += 1
+                    # One that is gone was meant itself, and went beside another: it was counted there.
+                    scrubbed.beside += int(answer[1]) if answer[0] == b"done" else -1
+                    if alone and stream not in scrubbed.lingering:
+                        scrubbed.lingering.append(stream)
+            waiting = held
+            if alone:
+                break
+            alone = bool(waiting) and (self._clock() >= until or self._stopped.wait(POLL_SECONDS))
+        if waiting:
+            scrubbed.left[short] = len(waiting)
+        scrubbed.beside = max(0, scrubbed.beside)
+
+    def _remove_letters(self, meant: Meant, scrubbed: Scrubbed) -> None:
+        graveyard = Graveyard(self._ledger.settings, self._ledger.client)
+        dropped: dict[str, int] = {}
+        for letter in list(self._letters(graveyard, meant)):
+            if graveyard.drop(letter):
+                dropped[letter.stream] = dropped.get(letter.stream, 0) + 1
+        for short in dropped:
+            key = self._ledger.keys.dead_letters(self._ledger.keys.stream(short))
+            if not self._ledger.call(lambda key=key: self._compact(keys=[key], args=[MOST_LETTERS, MOST_LETTER_BYTES])):
+                scrubbed.lingering.append(key)
+        scrubbed.letters = sum(dropped.values())
+
+    @staticmethod
+    def _letters(graveyard: Graveyard, meant: Meant) -> Iterator[DeadLetter]:
+        for letter in graveyard.select(Selection()):
+            if meant({**dict(letter.fields), **{name.encode(): text.encode() for name, text in letter.told.items()}}):
+                yield letter
+
+    def _block_limits(self, client: redis.Redis) -> tuple[int, int]:
+        try:
+            told = self._ledger.call(lambda: client.config_get("stream-node-max-*"), patient=False)
+        except redis.RedisError:
+            told = {}
+        most_bytes = int(told.get("stream-node-max-bytes", BLOCK_BYTES)) or 2**53
+        return most_bytes, min(int(told.get("stream-node-max-entries", BLOCK_ENTRIES)) or MOST_BESIDE, MOST_BESIDE)
+
+    def _call_if_there(self, action: Callable[[], Any]) -> Any:
+        def ask() -> Any:
+            try:
+                return action()
+            except redis.ResponseError as error:
+                if "no such key" in str(error):
+                    return None
+                raise
+
+        return self._ledger.call(ask)
+
+
+def _order(entry: str) -> tuple[int, int]:
+    milliseconds, _, number = entry.partition("-")
+    return int(milliseconds), int(number or 0)
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
