@@ -9,7 +9,7 @@ from genesis.errors import ModelError
 from genesis.settings import Recognition
 from genesis.vision.faces.base import FaceEngine
 
-__all__ = ["ENGINES", "FaceEngine", "available", "load_engine"]
+__all__ = ["ENGINES", "FaceEngine", "available", "load_engine", "resolve"]
 
 
 def _deepface(settings: Recognition, data_dir: Path) -> FaceEngine:
@@ -50,3 +50,18 @@ def available(settings: Recognition, data_dir: Path = Path("data")) -> str | Non
     from genesis.vision.faces.needs import missing  # noqa: PLC0415 - the answer alone needs it
 
     return missing(settings, data_dir)
+
+
+def resolve(settings: Recognition, *, data_dir: Path = Path("data")) -> Recognition:
+    """Settle what `recognition.detector: auto` means on this machine, fetching its file if it must and may be; loads nothing.
+
+    Args:
+        settings: returned with the detector that is to be used.
+        data_dir: where fetched files are kept.
+
+    Raises:
+        ModelError: YuNet is asked for, and its file is not to be had.
+    """
+    from genesis.vision.faces.weights import choose_detector  # noqa: PLC0415 - the choice alone needs it
+
+    return settings.model_copy(update={"detector": choose_detector(settings, data_dir)})

@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 HOME = "DEEPFACE_HOME"
 ZOO = "https://github.com/opencv/opencv_zoo/raw/main/models/face_detection_yunet"
 FETCH_SECONDS = 30.0  # it is a file of 230 kB
+_TOLD_BY_REQUESTS = re.compile(r"""\(Caused by \w+\((?P<quote>['"]).*?: (?P<why>.*)(?P=quote)\)\)$""")
 _NOT_FETCHED = re.compile(r"downloading (?P<file>\S+) from (?P<url>.*?)\. Consider downloading it manually to (?P<path>.*?)\.?$")
 
 
@@ -62,7 +63,7 @@ def have_yunet(settings: Recognition, data_dir: Path) -> Path:
         return target
     if (beside := data_dir / "models" / YUNET_FILE).is_file():
         return linked(beside, target)
-    place = f"put the file at {data_dir / 'models' / YUNET_FILE} (it is at {ZOO}/{YUNET_FILE})"
+    place = f"put the file at {(data_dir / 'models').resolve() / YUNET_FILE} (it is at {ZOO}/{YUNET_FILE})"
     if settings.offline:
         msg = f"YuNet's file {YUNET_FILE} is not there, and recognition.offline forbids fetching it: {place}"
         raise ModelUnavailableError(msg)
@@ -138,6 +139,7 @@ def explain(error: Exception, what: str, folder: Path) -> str:
     if isinstance(error, ImportError):
         return f"{what} needs a package that is not installed: {text}"
     if found := _NOT_FETCHED.search(text):
-        why = " ".join(str(error.__cause__ or "").split())
-        return f"{what}: {found['file']} can't be fetched ({why or 'no answer'}): put the file at {found['path']} (it is at {found['url']})"
+        why = " ".join(str(error.__cause__ or "no answer").split())
+        why = why if (told := _TOLD_BY_REQUESTS.search(why)) is None else told["why"]
+        return f"{what}: {found['file']} can't be fetched ({why}): put the file at {found['path']} (it is at {found['url']})"
     return f"{what} can't be loaded ({type(error).__name__}: {text[:300]}): if its file in {folder} is damaged, remove it"

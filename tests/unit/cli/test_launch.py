@@ -58,7 +58,7 @@ def test_a_second_one_does_not_disturb_the_stopping(number: signal.Signals) -> N
 
 def with_faces(engine: str, dsn: str, monkeypatch: pytest.MonkeyPatch, reason: str | None) -> Settings:
     monkeypatch.setattr("genesis.vision.faces.available", lambda recognition, data_dir: reason)
-    return Settings(recognition=Recognition(engine=engine), storage=Storage(dsn=dsn))
+    return Settings(recognition=Recognition(engine=engine, detector="opencv"), storage=Storage(dsn=dsn))
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_the_face_engine_is_settled_once_and_its_absence_told_unless_meant(
 
     env = choose_engine(settings)
 
-    assert env == {"GENESIS_RECOGNITION__ENGINE": chosen}
+    assert env == {"GENESIS_RECOGNITION__ENGINE": chosen, **({"GENESIS_RECOGNITION__DETECTOR": "opencv"} if chosen == "deepface" else {})}
     assert bool(caplog.records) is warned
 
 
