@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -10,12 +11,25 @@ import msgspec
 
 from genesis.context import FrameReader
 from genesis.errors import UsageError
-from genesis.events import AlertEvent, Event, FaceRecognized, FrameCaptured, PersonDetected, SessionEvent, ZoneEvent, encode
+from genesis.events import (
+    AlertEvent,
+    Box,
+    Event,
+    FaceRecognized,
+    FrameCaptured,
+    Person,
+    PersonDetected,
+    SessionEvent,
+    ZoneEvent,
+    encode,
+)
 
 if TYPE_CHECKING:
     from genesis.vision.annotated_video import AnnotatedVideo
 
 DRAWN_FPS = 10.0  # of the video, where the source does not tell its own
+NAMED_SECONDS = 1.5  # a name is forgotten when its person was not seen for longer
+NAMED_OVERLAP = 0.3  # of a person's boxes in two frames
 
 
 class Results:
@@ -44,6 +58,7 @@ class Results:
         self._fps = fps or DRAWN_FPS
         self._video: AnnotatedVideo | None = None
         self._drawn_camera = ""
+        self._names = Names()
         if events_file is not None:
             try:
                 events_file.parent.mkdir(parents=True, exist_ok=True)
@@ -58,8 +73,11 @@ class Results:
             self._events.write(msgspec.json.encode(encode(event)) + b"\n")
         if self._say is not None and (line := described(event)):
             self._say(line)
-        if self._video_file is not None and isinstance(event, PersonDetected):
-            self._draw(event, frames)
+        if self._video_file is not None:
+            if isinstance(event, PersonDetected):
+                self._draw(event, frames)
+            elif isinstance(event, FaceRecognized):
+                self._names.learn(event)
 
     def close(self) -> list[Path]:
         """Finish the files; return those that are there now."""
@@ -81,7 +99,35 @@ class Results:
             self._video = AnnotatedVideo(self._video_file, self._fps, (event.width, event.height))
             self._drawn_camera = event.camera
         if event.camera == self._drawn_camera:
-            self._video.write(annotate(frames.get(event.frame_key), event.persons, caption(event)))
+            self._video.write(annotate(frames.get(event.frame_key), self._names.given(event), caption(event)))
+
+
+class Names:
+    """What the people in view are called, for a drawn video: who was recognised is followed from frame to frame by the boxes."""
+
+    def __init__(self) -> None:
+        self._known: list[tuple[str, Box, datetime, str]] = []
+
+    def learn(self, event: FaceRecognized) -> None:
+        """Note who somebody is, in place of what was known."""
+        self._known = [row for row in self._known if row[:2] != (event.camera, event.person)]
+        self._known.append((event.camera, event.person, event.time, event.identity or "unknown"))
+
+    def given(self, event: PersonDetected) -> tuple[Person, ...]:
+        """Return a frame's persons with their names, as far as they are known, in place of their tracks."""
+        self._known = [row for row in self._known if (event.time - row[2]).total_seconds() <= NAMED_SECONDS]
+        mine = [row for row in self._known if row[0] == event.camera]
+        kept, persons = [row for row in self._known if row[0] != event.camera], []
+        for person in event.persons:
+            best = max(mine, key=lambda row: row[1].iou(person.box), default=None)
+            if best is None or best[1].iou(person.box) < NAMED_OVERLAP:
+                persons.append(person)
+                continue
+            mine.remove(best)
+            kept.append((event.camera, person.box, event.time, best[3]))
+            persons.append(msgspec.structs.replace(person, track=best[3]))
+        self._known = [*kept, *mine]
+        return tuple(persons)
 
 
 def caption(event: PersonDetected) -> str:
@@ -97,7 +143,8 @@ def described(event: Event) -> str:
         sure = " ".join(f"{person.confidence:.2f}" for person in event.persons)
         what = f"frame {event.number}: {len(event.persons)} person{'' if len(event.persons) == 1 else 's'} {sure}".rstrip()
     elif isinstance(event, FaceRecognized):
-        what = f"frame {event.number}: {event.identity or 'an unknown person'}"
+        sure = "" if event.score is None else f" ({event.score:.0%} sure, {event.attempts} look{'' if event.attempts == 1 else 's'})"
+        what = f"frame {event.number}: {event.identity or 'an unknown person'}{sure}"
     elif isinstance(event, ZoneEvent):
         what = f"{event.track} {event.kind} {event.zone}"
     elif isinstance(event, AlertEvent):

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.postgres_fixtures import connect, postgres_server
+from tests.postgres_fixtures import connect, database, database_url, postgres_server, postgres_template, reused_database
 
-__all__ = ["connect", "postgres_server"]
+__all__ = ["connect", "database", "database_url", "postgres_server", "postgres_template", "reused_database"]
