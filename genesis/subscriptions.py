@@ -59,7 +59,7 @@ class Subscription:
             returns what it loaded, for the log.
         keyed_by: field of the event (such as `camera`). The handler then gets the events of each key in the order of their
             numbers, one after the other, with any number of workers, and `context.state` to keep things in.
-        max_gap: in such a subscription, seconds of capture time (or of waiting, when nothing follows) after which a number
+        max_gap: in such a subscription, seconds of waiting (of a live camera also of capture time) after which a number
             that does not come is passed over; what comes later than that is settled as `late`.
     """
 

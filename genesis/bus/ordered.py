@@ -306,7 +306,7 @@ def _place(delivery: Delivery, event: Event) -> Place | None:
     number, session = getattr(event, "number", None), getattr(event, "session", None)
     if not isinstance(number, int) or not isinstance(session, str):
         return None
-    return Place(delivery.entry, session, number, event.time.timestamp())
+    return Place(delivery.entry, session, number, event.time.timestamp(), live=bool(getattr(event, "live", True)))
 
 
 def _between(line: Line, place: Place, other: Place) -> bool:

@@ -1,9 +1,10 @@
 """The order of one key's events: which of those that are here may be handled now, and which must wait for others.
 
 Events of one session are numbered without gaps. One that comes before its turn is held back; a number
-that does not come (its frame is in the dead letters, say) is passed over once events that are
-`max_gap` seconds of capture time newer are there, or an event has waited that long. The same rule decides when
-a new session of the same key may begin, since the old one's last events may still be on their way.
+that does not come (its frame is in the dead letters, say) is passed over once a live camera's events that are
+`max_gap` seconds of capture time newer are there, or an event has waited that long. A recording that is played fast says
+nothing by its capture times. The same rule decides when a new session of the same key may begin, since the old one's
+last events may still be on their way.
 
 Pure: the same arrivals and times give the same answers, whoever asks.
 """
@@ -25,6 +26,7 @@ class Place(Struct, frozen=True, array_like=True):
     """Where an entry stands in the order of its key.
 
     `time` is its capture time in seconds since 1970, `since` when it was first held back, in milliseconds of the ledger's clock.
+    `live` is False for a recording, whose capture times may pass faster than those of the ledger's clock.
     """
 
     entry: str
@@ -32,6 +34,7 @@ class Place(Struct, frozen=True, array_like=True):
     number: int
     time: float
     since: int = 0
+    live: bool = True
 
     @property
     def published(self) -> tuple[int, int]:
@@ -139,7 +142,7 @@ def _next(line: Line, now_ms: int, max_gap: float) -> Step | None:
 
 def _ripe(places: list[Place], first: Place, now_ms: int, max_gap: float) -> bool:
     newest = max(place.time for place in places)
-    return newest - first.time >= max_gap or now_ms - min(place.since for place in places) >= max_gap * 1000
+    return (first.live and newest - first.time >= max_gap) or now_ms - min(place.since for place in places) >= max_gap * 1000
 
 
 def _after(line: Line, place: Place, before: int, past: tuple[str, ...]) -> Line:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
+from math import inf
 from random import Random
 from typing import Any
 
@@ -100,7 +101,7 @@ def expected(numbers: list[int]) -> list[tuple[int, str]]:
 
 
 def ordered(handler: Callable[..., Any], max_gap: float = 30.0) -> Subscription:
-    return Subscription(PersonDetected, GROUP, "analytics", handler, keyed_by="camera", max_gap=max_gap)
+    return Subscription(PersonDetected, GROUP, "analytics", handler, keyed_by="camera", max_gap=max_gap, max_age=inf)
 
 
 class Hasty(Process):
@@ -217,7 +218,7 @@ def test_what_came_too_early_stays_pending_and_goes_on_with_what_it_waited_for(w
 
 def test_a_gap_is_passed_over_and_counted_and_what_comes_later_is_late(workers: Workers) -> None:
     later = {number: NOON.replace(minute=number) for number in range(4)}
-    zero, one, two, three = workers.publish(0, 1, 2, 3, times=later)
+    zero, one, two, three = workers.publish(0, 1, 2, 3, times=later, live=True)
     for entry in (zero, two, three):
         workers.run(entry)
 
@@ -339,7 +340,7 @@ def test_an_event_whose_handler_takes_long_is_not_passed_over_by_those_that_come
                 assert workers.run(entry, "v@host") is None
         return follow(event, context)
 
-    first, *rest = workers.publish(*range(5), times={number: NOON + timedelta(minutes=number) for number in range(5)})
+    first, *rest = workers.publish(*range(5), times={number: NOON + timedelta(minutes=number) for number in range(5)}, live=True)
     workers.row = ordered(slow, max_gap=3.0)
 
     workers.run(first, "w@host")
@@ -351,7 +352,7 @@ def test_an_event_whose_handler_takes_long_is_not_passed_over_by_those_that_come
 
 
 def test_an_event_whose_worker_died_is_passed_over_when_its_lease_has_run_out(workers: Workers) -> None:
-    first, *rest = workers.publish(*range(3), times={number: NOON + timedelta(minutes=number) for number in range(3)})
+    first, *rest = workers.publish(*range(3), times={number: NOON + timedelta(minutes=number) for number in range(3)}, live=True)
     workers.row = ordered(follow, max_gap=3.0)
     workers.bus.leases.begin(Delivery(STREAM, GROUP, first), "worker-dead@host")
     workers.bus.leases.lease_ms = 0
@@ -379,3 +380,13 @@ def test_a_task_leaves_what_waited_to_another_one_before_its_time_is_over(worker
     (given_back,) = [row for row in workers.bus.leases.pending(STREAM, GROUP) if row.entry == entries[1]]
     assert given_back.idle_ms >= workers.bus.leases.lease_ms  # so that the next sweep of a bridge takes it
     assert [row.consumer for row in workers.bus.leases.pending(STREAM, GROUP) if row.entry in entries[2:]] == [HELD, HELD]
+
+
+def test_a_recording_that_is_played_fast_passes_over_nothing_by_its_capture_times(workers: Workers) -> None:
+    first, *rest = workers.publish(*range(3), times={number: NOON + timedelta(minutes=number) for number in range(3)})
+    workers.row = ordered(follow, max_gap=3.0)
+
+    for entry in (*rest, first):
+        workers.run(entry)
+
+    assert workers.told("door") == expected([0, 1, 2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -134,3 +135,13 @@ def test_a_line_reads_what_it_wrote() -> None:
 
     assert Line.parse(line.text.encode()) == line
     assert Line.parse(None) == Line.parse(b"") == Line()
+
+
+def test_the_capture_times_of_a_recording_say_nothing_about_a_gap() -> None:
+    arrivals = [msgspec.structs.replace(place(number, time=number * 100.0), live=False) for number in (0, 2, 3)]
+
+    order, line = fed(arrivals)
+    later, _ = fed([msgspec.structs.replace(place(4), live=False)], line, now_ms=10_000)
+
+    assert order == [("a", 0)]
+    assert later == [("a", 2), ("a", 3), ("a", 4)]
