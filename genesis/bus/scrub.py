@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import redis
-
 from genesis.bus.deadletters import DeadLetter
 from genesis.bus.graveyard import Graveyard
 from genesis.bus.ledger import PACKAGE, Ledger
+from genesis.bus.persistence import block_limits
 from genesis.bus.selection import Selection
 from genesis.bus.trimming import Trimmer
 from genesis.connections import script
@@ -28,11 +27,9 @@ Meant = Callable[[Mapping[bytes, bytes]], bool]
 PAGE = 200  # entries read at once
 POLL_SECONDS = 0.2
 MOST_COUNTED = 10_000  # unsettled entries
-BLOCK_BYTES, BLOCK_ENTRIES = 4096, 100  # of a block of a stream in memory, where the server does not tell
-MOST_BESIDE = 1000  # entries removed beside one, whatever the server's settings say
 MOST_LETTERS, MOST_LETTER_BYTES = 5000, 20_000_000  # of a stream of dead letters that is written anew
 
-_READ = "0-0"
+_NONE = "0-0"
 
 
 @dataclass(slots=True)
@@ -126,55 +123,16 @@ class Scrubber:
         self._remove_letters(meant, scrubbed)
         return scrubbed
 
-    def rewrite_files(self, until: float) -> str | None:
-        """Let the server write its files anew, without what was removed; return in words what is left to do, if anything.
-
-        Args:
-            until: how long to wait for it, by the clock.
-
-        Raises:
-            ServerUnavailableError: Redis was away for longer than `redis.give_up_seconds`.
-        """
-        client = self._ledger.client
-        try:
-            written = self._ledger.call(lambda: client.info("persistence"), patient=False)
-            if written["aof_enabled"]:
-                return self._written_anew(
-                    client.bgrewriteaof, ("aof_rewrite_in_progress", "aof_rewrite_scheduled"), "aof_last_bgrewrite_status", until
-                )
-            if any(client.config_get("save").values()):
-                return self._written_anew(client.bgsave, ("rdb_bgsave_in_progress",), "rdb_last_bgsave_status", until)
-        except redis.ResponseError as error:
-            return f"its server could not be told to write its files anew ({error}): run BGREWRITEAOF there"
-        return None
-
-    def _written_anew(self, begin: Callable[[], Any], running: Sequence[str], status: str, until: float) -> str | None:
-        """Write after any writing that is under way, which may have begun before the entries were removed."""
-        begun = False
-        while True:
-            told: Any = self._ledger.call(lambda: self._ledger.client.info("persistence"))
-            if not any(told.get(name) for name in running):
-                if begun:
-                    return (
-                        None
-                        if told[status] == "ok"
-                        else "its server could not write its files anew: see its log, then run BGREWRITEAOF there"
-                    )
-                begin()
-                begun = True
-            elif self._clock() >= until or self._stopped.is_set():
-                return "its server is still writing its files anew; what was removed is in the old ones until then"
-            self._stopped.wait(POLL_SECONDS / 4)
-
     def _newest(self, short: str) -> str:
-        """Return the id of the newest entry that there ever was."""
-        told: Any = self._call_if_there(lambda: self._ledger.client.xinfo_stream(self._ledger.keys.stream(short)))
-        return _READ if told is None else _text(told["last-generated-id"])
+        """Return the id of the newest entry."""
+        client, stream = self._ledger.client, self._ledger.keys.stream(short)
+        newest: Any = self._ledger.call(lambda: client.xrevrange(stream, count=1))
+        return newest[0][0].decode() if newest else _NONE
 
     def _unsettled(self, short: str, newest: str) -> list[str]:
         """Return the frames (or '') of the entries up to one that are not settled, at most `MOST_COUNTED`."""
         start = self._ledger.call(lambda: self._trimmer.step(short, 2**53)).unsettled
-        if start is None or (start != "-" and _order(start) > _order(newest)) or newest == _READ:
+        if start is None or (start != "-" and _order(start) > _order(newest)) or newest == _NONE:
             return []
         frames: list[str] = []
         for _, fields in self._entries(short, start, newest):
@@ -194,9 +152,8 @@ class Scrubber:
             start = f"({page[-1][0].decode()}"
 
     def _remove_entries(self, short: str, entries: Sequence[str], until: float, scrubbed: Scrubbed) -> None:
-        client = self._ledger.client
         stream = self._ledger.keys.stream(short)
-        limits = self._block_limits(client)
+        limits = block_limits(self._ledger)
         groups = [row.group for row in self._ledger.registry if short == row.event.STREAM]
         waiting, alone = list(entries), False
         while waiting:
@@ -238,30 +195,7 @@ class Scrubber:
             if meant({**dict(letter.fields), **{name.encode(): text.encode() for name, text in letter.told.items()}}):
                 yield letter
 
-    def _block_limits(self, client: redis.Redis) -> tuple[int, int]:
-        try:
-            told = self._ledger.call(lambda: client.config_get("stream-node-max-*"), patient=False)
-        except redis.RedisError:
-            told = {}
-        most_bytes = int(told.get("stream-node-max-bytes", BLOCK_BYTES)) or 2**53
-        return most_bytes, min(int(told.get("stream-node-max-entries", BLOCK_ENTRIES)) or MOST_BESIDE, MOST_BESIDE)
-
-    def _call_if_there(self, action: Callable[[], Any]) -> Any:
-        def ask() -> Any:
-            try:
-                return action()
-            except redis.ResponseError as error:
-                if "no such key" in str(error):
-                    return None
-                raise
-
-        return self._ledger.call(ask)
-
 
 def _order(entry: str) -> tuple[int, int]:
     milliseconds, _, number = entry.partition("-")
     return int(milliseconds), int(number or 0)
-
-
-def _text(value: bytes | str) -> str:
-    return value.decode() if isinstance(value, bytes) else value

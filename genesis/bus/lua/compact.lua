@@ -1,5 +1,5 @@
 -- Write a stream anew, so that the bytes of entries that were deleted leave the server's memory, and then its files (see scrub.lua).
--- What can be read of it stays the same. Only for a stream without groups, such as one of dead letters.
+-- What can be read of it stays the same (it only forgets the id of a newest entry that was deleted). Only for a stream without groups, such as one of dead letters.
 --
 -- KEYS[1]  stream
 -- ARGV[1]  most entries
@@ -25,12 +25,6 @@ repeat
   end
 until #page < 20
 
-local last
-local told = redis.call('XINFO', 'STREAM', KEYS[1])
-for i = 1, #told, 2 do
-  if told[i] == 'last-generated-id' then last = told[i + 1] end
-end
 redis.call('DEL', KEYS[1])
 for _, entry in ipairs(entries) do redis.call('XADD', KEYS[1], entry[1], unpack(entry[2])) end
-if #entries > 0 then redis.call('XSETID', KEYS[1], last) end
 return 1
