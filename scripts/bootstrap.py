@@ -35,7 +35,7 @@ OLDEST_PIP = (25, 0)  # from about here on pip installs a third faster; older on
 HEADLESS = "opencv-contrib-python-headless"
 TORCH_EXTRAS = {"detection", "dev", "all"}
 # Imported once after installing: proves that they load, and compiles what every later start needs.
-WARM = (
+WARM: tuple[tuple[set[str], str], ...] = (
     (set(), "celery.bin.celery, cv2, kombu.transport.redis, pydantic_settings"),
     (TORCH_EXTRAS, "torch; from ultralytics import YOLO"),
     ({"faces", "dev", "all"}, "dlib; from deepface import DeepFace"),

@@ -75,7 +75,7 @@ class Commands(click.Group):
 @click.option("--config", type=click.Path(dir_okay=False), help="Settings file (default: configs/settings.yaml).")
 @click.version_option(genesis.__version__, prog_name="genesis")
 def main(config: str | None) -> None:
-    r"""Cameras in, knowledge out: who was where, when, with no event lost.
+    """Cameras in, knowledge out: who was where, when, with no event lost.
 
     The parts can also be run one by one, on one machine or many:
 
@@ -84,7 +84,7 @@ def main(config: str | None) -> None:
       python -m genesis.bridge                        events to Celery tasks
       celery -A genesis worker -Q detection           tasks to more events
       celery -A genesis flower                        watch the workers
-    """
+    """  # noqa: D301 - click's mark for lines that stay as they are
     from genesis.logs import configure  # noqa: PLC0415 - --help stays quick
 
     configure(quiet=True)
