@@ -39,7 +39,7 @@ def read_photo(path: Path, *, most_pixels: int = MOST_PIXELS) -> Frame:
                 msg = f"{path}: too large: {width}x{height} pixels, at most {most_pixels / 1e6:g} million are taken"
                 raise PhotoError(msg)
             return _decoded(image)
-    except UnidentifiedImageError:
+    except (UnidentifiedImageError, ImportError):  # ultralytics, where it is loaded, has Pillow look for a plugin first
         msg = f"{path}: not a picture"
         raise PhotoError(msg) from None
     except Image.DecompressionBombError:
