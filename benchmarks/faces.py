@@ -101,6 +101,9 @@ def measure(engine: FaceEngine, photos: list[tuple[str, Path]]) -> Result:
             continue
         people.append(person)
         embeddings.append(faces[0].embedding)
+    if len(set(people)) < 2:
+        msg = f"faces of at least two people are needed: {len(missed)} of {len(photos)} photographs show none that is found"
+        raise UsageError(msg)
     distances = 1 - np.array(embeddings) @ np.array(embeddings).T
     np.fill_diagonal(distances, np.inf)
     names = np.array(people)

@@ -251,7 +251,7 @@ class Recognition(Section):
         default=0.1, description="The second best identity must be farther away than the best by this share of the threshold."
     )
     min_face: float = Field(default=40.0, ge=10, description="Faces whose shorter side has fewer pixels are not used.")
-    min_sharpness: float = Field(default=20.0, ge=0, description="Faces more blurred than this (variance of the Laplacian) are not used.")
+    min_sharpness: float = Field(default=10.0, ge=0, description="Faces more blurred than this (variance of the Laplacian) are not used.")
     min_frontal: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.3, description="Faces turned further away are not used (1: looks into the camera, 0: profile)."
     )

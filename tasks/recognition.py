@@ -119,7 +119,11 @@ def faces_of(event: PersonDetected, due: Sequence[int], frame: Frame, engine: Fa
     from genesis.vision.faces.crops import cut  # noqa: PLC0415 - not where nobody is recognised
 
     crops = [cut(frame, event.persons[index].box, BORDER) for index in due]
-    faces = engine.find([crop for crop, _ in crops])
+
+    def worth(size: float, sharpness: float, frontal: float) -> bool:
+        return refusal(size, sharpness, frontal, rules) is None
+
+    faces = engine.find([crop for crop, _ in crops], worth)
     found = [
         Found(index, number, _shifted(face.box, *corner))
         for index, (_, corner), those in zip(due, crops, faces, strict=True)

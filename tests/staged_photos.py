@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from genesis.vision.faces.base import Worth, always
 from genesis.vision.types import Face, Frame
 
 MODEL, DIMENSION, THRESHOLD = "Staged", 8, 0.3
@@ -45,7 +46,7 @@ class StagedEngine:
     def __init__(self) -> None:
         self.looked_at = 0
 
-    def find(self, pictures: Sequence[Frame]) -> list[list[Face]]:
+    def find(self, pictures: Sequence[Frame], worth: Worth = always) -> list[list[Face]]:
         """Return the faces of each picture."""
         self.looked_at += len(pictures)
         return [self._faces(picture) for picture in pictures]

@@ -54,7 +54,7 @@ class Face:
         size: shorter side of the box in pixels.
         sharpness: variance of the Laplacian of the face at a fixed size; blurred faces have little.
         frontal: 1 for a face that looks into the camera, 0 for a profile; from the landmarks.
-        embedding: (d,) float32 of unit length.
+        embedding: (d,) float32 of unit length; empty if it was not wanted.
     """
 
     box: tuple[float, float, float, float]

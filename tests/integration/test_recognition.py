@@ -27,6 +27,7 @@ from genesis.capture.inprocess import InProcess
 from genesis.errors import ServerUnavailableError
 from genesis.events import Box, FaceRecognized, Person, PersonDetected, SessionEvent, completed
 from genesis.settings import Settings
+from genesis.vision.faces.base import Worth, always
 from genesis.vision.types import Face
 from tests.catalogue import builtin_subscriptions
 from tests.events_of_tests import NOON, persons
@@ -49,7 +50,7 @@ class Engine:
 
     name, model, dimension, threshold = "made-up", MODEL, DIMENSION, 0.07
 
-    def find(self, pictures: Sequence[Frame]) -> list[list[Face]]:
+    def find(self, pictures: Sequence[Frame], worth: Worth = always) -> list[list[Face]]:
         return [self._faces(picture) for picture in pictures]
 
     @staticmethod

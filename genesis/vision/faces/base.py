@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from genesis.vision.types import Face, Frame
+
+Worth = Callable[[float, float, float], bool]
+"""Tells by size, sharpness and frontal (see `Face`) whether a face is worth an embedding, which takes most of the time."""
+
+
+def always(_size: float, _sharpness: float, _frontal: float) -> bool:
+    """Every face is worth an embedding."""
+    return True
 
 
 class FaceEngine(Protocol):
@@ -31,10 +39,11 @@ class FaceEngine(Protocol):
         """Largest cosine distance between two faces of one person."""
         ...
 
-    def find(self, pictures: Sequence[Frame]) -> list[list[Face]]:
+    def find(self, pictures: Sequence[Frame], worth: Worth = always) -> list[list[Face]]:
         """Return the faces of each picture, largest first, in the order of the pictures.
 
         Args:
             pictures: crops of persons or whole photographs, each (height, width, 3) uint8 BGR; sizes may differ.
+            worth: which faces to embed; the embedding of the others is empty.
         """
         ...

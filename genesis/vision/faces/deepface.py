@@ -8,7 +8,9 @@ there. The other models get DeepFace's alignment and DeepFace's thresholds.
 from __future__ import annotations
 
 import logging
+import math
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,9 +22,10 @@ import numpy.typing as npt
 from genesis.errors import ModelError
 from genesis.settings import Recognition
 from genesis.vision.detectors.inference_threads import limited
+from genesis.vision.faces.base import Worth, always
 from genesis.vision.faces.needs import DLIB, require
 from genesis.vision.faces.quality import frontal, sharpness
-from genesis.vision.faces.weights import HOME, choose_detector, explain, folder_of, forbid_fetching, have_dlib
+from genesis.vision.faces.weights import HOME, choose_detector, explain, folder_of, forbid_fetching, have_dlib, make_folder
 from genesis.vision.types import Face, Frame
 
 logger = logging.getLogger(__name__)
@@ -30,6 +33,8 @@ logger = logging.getLogger(__name__)
 DLIB_THRESHOLD = 0.08
 """Cosine distance; dlib's own limit, an Euclidean distance of 0.6 between embeddings about 1.44 long, is 0.087."""
 LONGEST_SIDE = 1280  # pixels: faces are searched in no larger a picture
+LEAST_SIDE = 10  # pixels, the least that `min_face` may be: in less there is no face
+NARROWEST = (64, 0.1)  # pixels, and of the longer side: YuNet tells nonsense (infinite boxes) about narrower pictures, such as 20 x 700
 CHIP_SIDE, CHIP_PADDING = 150, 0.25
 _CHIP_CENTRE = 0.53  # of a face's height from its top: dlib's boxes lie lower than those of other detectors
 _SCORE = "yunet_score_threshold"  # DeepFace's variable; 0.9 is its default, and misses faces that are not posed
@@ -53,7 +58,8 @@ class DeepFaceEngine:
         os.environ["DEEPFACE_BACKEND_ENGINE"] = settings.backend
         os.environ.setdefault("DEEPFACE_LOG_LEVEL", str(logging.ERROR))
         os.environ.setdefault(_SCORE, "0.8")
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder)
+        _import()
         _known(settings)
         self.detector = choose_detector(settings, data_dir)
         landmarks = have_dlib(settings, self.detector, data_dir)
@@ -70,23 +76,36 @@ class DeepFaceEngine:
         self.threshold = settings.threshold or _threshold(settings.model)
         self._points = _landmark_finder(landmarks)
 
-    def find(self, pictures: Sequence[Frame]) -> list[list[Face]]:
+    def find(self, pictures: Sequence[Frame], worth: Worth = always) -> list[list[Face]]:
         """Return the faces of each picture, largest first, in the order of the pictures.
 
         Args:
             pictures: each (height, width, 3) uint8 BGR; sizes may differ.
+            worth: which faces to embed; the embedding of the others is empty.
         """
         found = [self._detected(picture) for picture in pictures]
-        aligned = [self._aligned(picture, one) for picture, faces in zip(pictures, found, strict=True) for one in faces]
+        wanted = [[worth(one.size, one.sharpness, one.frontal) for one in faces] for faces in found]
+        aligned = [
+            self._aligned(picture, one)
+            for picture, faces, marks in zip(pictures, found, wanted, strict=True)
+            for one, mark in zip(faces, marks, strict=True)
+            if mark
+        ]
         embeddings = iter(self._embedded(aligned))
-        return [[self._face(picture, one, next(embeddings)) for one in faces] for picture, faces in zip(pictures, found, strict=True)]
+        nothing = np.zeros(0, np.float32)
+        return [
+            [one.face(next(embeddings) if mark else nothing) for one, mark in zip(faces, marks, strict=True)]
+            for faces, marks in zip(found, wanted, strict=True)
+        ]
 
     def _detected(self, picture: Frame) -> list[_Found]:
         height, width = picture.shape[:2]
         scale = min(1.0, LONGEST_SIDE / max(height, width))
-        small = picture if scale == 1.0 else cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        if min(height, width) * scale < LEAST_SIDE:
+            return []
+        small: Any = picture if scale == 1.0 else cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         faces = []
-        for area in self._detector.detect_faces(np.ascontiguousarray(small)):
+        for area in self._detector.detect_faces(_widened(small)):
             x1, y1 = max(area.x / scale, 0.0), max(area.y / scale, 0.0)
             x2, y2 = min((area.x + area.w) / scale, float(width)), min((area.y + area.h) / scale, float(height))
             if x2 - x1 < 2 or y2 - y1 < 2:  # noqa: PLR2004 - nothing of it is in the picture
@@ -99,6 +118,8 @@ class DeepFaceEngine:
             rgb = np.ascontiguousarray(picture[:, :, ::-1])
             for one in faces:
                 one.locate(self._points, rgb, dlib_box=self.detector == "dlib")
+        for one in faces:
+            one.judge(picture)
         return sorted(faces, key=lambda one: -one.area)
 
     def _aligned(self, picture: Frame, one: _Found) -> Frame:
@@ -136,28 +157,17 @@ class DeepFaceEngine:
         lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
         return np.asarray(embeddings / np.maximum(lengths, 1e-12), np.float32)
 
-    @staticmethod
-    def _face(picture: Frame, one: _Found, embedding: npt.NDArray[np.float32]) -> Face:
-        x1, y1, x2, y2 = one.box
-        part = picture[int(y1) : max(int(y2), int(y1) + 1), int(x1) : max(int(x2), int(x1) + 1)]
-        return Face(
-            box=one.box,
-            score=one.score,
-            landmarks=one.landmarks,
-            size=min(x2 - x1, y2 - y1),
-            sharpness=sharpness(part),
-            frontal=frontal(one.landmarks, x2 - x1),
-            embedding=embedding,
-        )
-
     def _built(self, task: str, name: str) -> Any:
         from deepface import DeepFace  # noqa: PLC0415 - heavy
 
         what = f"DeepFace's {'detector' if task == 'face_detector' else 'model'} {name!r}"
         try:
-            return DeepFace.build_model(name, task=task)
+            built: Any = DeepFace.build_model(name, task=task)
+            if name == "centerface":  # which otherwise looks for its file only when it sees a picture
+                built.build_model()
         except Exception as error:
             raise ModelError(explain(error, what, self._folder)) from error
+        return built
 
 
 class _Found:
@@ -169,11 +179,23 @@ class _Found:
         self.landmarks = landmarks
         self.rgb: Any = None
         self.shape: Any = None
+        self.size = min(box[2] - box[0], box[3] - box[1])
+        self.sharpness = self.frontal = 0.0
 
     @property
     def area(self) -> float:
         """Of the box, in square pixels."""
         return (self.box[2] - self.box[0]) * (self.box[3] - self.box[1])
+
+    def judge(self, picture: Frame) -> None:
+        """Measure how good it is."""
+        x1, y1, x2, y2 = self.box
+        self.sharpness = sharpness(picture[int(y1) : max(int(y2), int(y1) + 1), int(x1) : max(int(x2), int(x1) + 1)])
+        self.frontal = frontal(self.landmarks, x2 - x1)
+
+    def face(self, embedding: npt.NDArray[np.float32]) -> Face:
+        """Return it as others see it."""
+        return Face(self.box, self.score, self.landmarks, self.size, self.sharpness, self.frontal, embedding)
 
     def locate(self, finder: Any, rgb: Frame, *, dlib_box: bool) -> None:
         """Find eyes and nose with dlib's landmarks."""
@@ -189,6 +211,15 @@ class _Found:
         self.landmarks = np.stack([*eyes, points[4]]).astype(np.float32)
 
 
+def _widened(picture: Frame) -> Frame:
+    """Return a picture that is not too narrow for YuNet: with black at its right or lower side, so that places in it stay."""
+    height, width = picture.shape[:2]
+    least = max(NARROWEST[0], math.ceil(NARROWEST[1] * max(height, width)))
+    below, beside = max(least - height, 0), max(least - width, 0)
+    widened: Any = cv2.copyMakeBorder(picture, 0, below, 0, beside, cv2.BORDER_CONSTANT) if below or beside else picture
+    return np.ascontiguousarray(np.asarray(widened, np.uint8))
+
+
 def _landmark_finder(file: Path | None) -> Any:
     if file is None:
         return None
@@ -200,9 +231,18 @@ def _landmark_finder(file: Path | None) -> Any:
         raise ModelError(explain(error, f"dlib's landmarks {file.name}", file.parent)) from error
 
 
+def _import() -> None:
+    """Import DeepFace, which silences the warnings of the whole process, without letting it."""
+    with warnings.catch_warnings():
+        import deepface.DeepFace  # noqa: F401, PLC0415 - heavy; for what it does
+
+
 def _known(settings: Recognition) -> None:
     from deepface.modules.modeling import AVAILABLE_MODELS  # noqa: PLC0415 - heavy
 
+    if settings.detector == "retinaface" and settings.offline:
+        msg = "recognition.detector 'retinaface' fetches its file by itself, which recognition.offline forbids: take yunet or dlib"
+        raise ModelError(msg)
     for task, key, name in (("facial_recognition", "model", settings.model), ("face_detector", "detector", settings.detector)):
         allowed = sorted(AVAILABLE_MODELS[task]) + ["auto"] * (key == "detector")
         if name not in allowed:

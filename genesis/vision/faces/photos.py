@@ -63,6 +63,9 @@ def _content(path: Path) -> bytes:
             msg = f"{path}: too large: {size / 1e6:.0f} MB, at most {MOST_BYTES / 1e6:g} are taken"
             raise PhotoError(msg)
         return path.read_bytes()
+    except ValueError:
+        msg = f"{str(path)!r}: not a name of a file"
+        raise PhotoError(msg) from None
     except OSError as error:
         msg = f"{path}: {error.strerror or error}"
         raise PhotoError(msg) from None

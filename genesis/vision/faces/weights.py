@@ -95,6 +95,19 @@ def have_dlib(settings: Recognition, detector: str, data_dir: Path) -> Path | No
     return folder / CHIP_FILE if (folder / CHIP_FILE).is_file() else None
 
 
+def make_folder(folder: Path) -> None:
+    """Make the folder of the weights.
+
+    Raises:
+        ModelError: it can't be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"{folder}: can't be made: {error.strerror or error} (data_dir or {HOME} names another place)"
+        raise ModelError(msg) from error
+
+
 def linked(source: Path, target: Path) -> Path:
     """Let `target` be the same file as `source`; several processes may do so at once.
 
@@ -142,4 +155,7 @@ def explain(error: Exception, what: str, folder: Path) -> str:
         why = " ".join(str(error.__cause__ or "no answer").split())
         why = why if (told := _TOLD_BY_REQUESTS.search(why)) is None else told["why"]
         return f"{what}: {found['file']} can't be fetched ({why}): put the file at {found['path']} (it is at {found['url']})"
-    return f"{what} can't be loaded ({type(error).__name__}: {text[:300]}): if its file in {folder} is damaged, remove it"
+    # OpenCV's reason stands behind one of DeepFace's, which speaks of packages.
+    cause = error.__cause__ or error
+    told_by = f"{type(cause).__name__}: {' '.join(str(cause).split())[:300]}"
+    return f"{what} can't be loaded ({told_by}): if its file in {folder}, or what that links to, is damaged, remove it"

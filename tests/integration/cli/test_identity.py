@@ -140,7 +140,7 @@ def test_a_folder_of_folders_makes_many_people_and_one_without_photos_is_told(ru
         "Ada: 2 faces enrolled",
         "Grace: 2 faces enrolled",
         "Joan: 0 faces enrolled, 1 refused",
-        "  photos/Joan/1.png: too blurred: sharpness 5, 20 is needed",
+        "  photos/Joan/1.png: too blurred: sharpness 5, 10 is needed",
         "2 people of 3 enrolled, 4 new faces",
     ]
     assert listed(run) == {"Ada": (2, 2, 0), "Grace": (2, 2, 0)}

@@ -113,6 +113,11 @@ def test_each_photograph_finds_its_person_and_nobody_is_taken_for_a_stranger(eng
     ("settings", "said"),
     [
         (Recognition(model="Nobody", offline=True), "recognition.model 'Nobody': DeepFace has no such model; allowed: ArcFace"),
+        (Recognition(detector="retinaface", offline=True), "recognition.detector 'retinaface' fetches its file by itself, which "),
+        (
+            Recognition(detector="centerface", offline=True),
+            "DeepFace's detector 'centerface': centerface.onnx can't be fetched (recognition.offline forbids it): put the file at ",
+        ),
         (Recognition(detector="nothing", offline=True), "recognition.detector 'nothing': DeepFace has no such detector; allowed: "),
         (
             Recognition(model="Facenet512", detector="opencv", offline=True),
@@ -137,6 +142,26 @@ def test_what_can_t_be_loaded_is_told_in_one_line(engines: Engines, tmp_path: Pa
     assert done.stdout.count("\n") == 1
 
 
+@pytest.mark.parametrize("detector", ["yunet", "dlib"])
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (5, 5), (1, 1000), (1000, 1), (9, 40), (3, 400), (700, 20), (10, 700), (30, 400), (10, 7000), (7000, 10), (1, 7000)]
+)
+def test_in_a_sliver_of_a_picture_there_is_no_face(engines: Engines, detector: str, shape: tuple[int, int]) -> None:
+    # What `cut` gives for a person who is almost out of the frame.
+    assert engines(detector).find([np.full((*shape, 3), 127, np.uint8)]) == [[]]
+
+
+def test_an_engine_leaves_the_warnings_of_the_process_alone(engines: Engines, tmp_path: Path) -> None:
+    code = (
+        "import sys, warnings; from pathlib import Path\n"
+        "from genesis.settings import Recognition; from genesis.vision.faces import load_engine\n"
+        "load_engine(Recognition(detector='dlib', offline=True), data_dir=Path(sys.argv[1]))\n"
+        "assert ('ignore', None, Warning, None, 0) not in warnings.filters"
+    )
+
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+
+
 def test_a_damaged_file_is_named(engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(HOME, raising=False)
     engines("dlib")
@@ -149,3 +174,17 @@ def test_a_damaged_file_is_named(engines: Engines, tmp_path: Path, monkeypatch: 
 
     assert DLIB_FILE  # the model itself is linked, not copied
     assert (file.parent / DLIB_FILE).is_symlink()
+
+
+def test_faces_that_are_not_worth_it_are_not_embedded(engines: Engines, two_men: np.ndarray) -> None:
+    asked = []
+
+    def worth(size: float, sharpness: float, frontal: float) -> bool:
+        asked.append((size, sharpness, frontal))
+        return False
+
+    (faces,) = engines("dlib").find([two_men], worth)
+
+    assert faces
+    assert [face.embedding.size for face in faces] == [0] * len(faces)
+    assert asked == [(face.size, face.sharpness, face.frontal) for face in faces]

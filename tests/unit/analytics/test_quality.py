@@ -71,6 +71,6 @@ def test_a_face_that_is_better_in_one_thing_never_counts_less(
 
 
 def test_the_rules_are_those_of_the_settings_even_the_laxest() -> None:
-    assert Rules.of(Recognition()) == RULES
+    assert Rules.of(Recognition(min_sharpness=RULES.min_sharpness)) == RULES
     assert weight(10, 0, 0, 0, Rules.of(Recognition(min_face=10, min_sharpness=0, min_frontal=0))) > 0
     assert weight(inf, inf, inf, inf, RULES) == 1

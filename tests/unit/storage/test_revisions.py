@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from setuptools import find_packages
 
+pytest.importorskip("psycopg2", reason="no PostgreSQL in this environment: make setup")
+pytest.importorskip("alembic", reason="no Alembic in this environment: make setup")
+
 from genesis.storage import schema
 
-pytest.importorskip("alembic", reason="no Alembic in this environment: make setup")
 MIGRATIONS = Path(schema.__file__).with_name("migrations")
 
 

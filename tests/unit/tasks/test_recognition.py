@@ -19,6 +19,7 @@ from genesis.context import Context
 from genesis.errors import FrameMissingError, ModelError
 from genesis.events import Box, FaceRecognized, Person
 from genesis.settings import Recognition, Settings, Storage
+from genesis.vision.faces.base import Worth, always
 from genesis.vision.types import Face, Frame
 from tasks.recognition import Compared, Usable, engine_for, faces_of, load_face_engine, recognise_faces
 from tests.events_of_tests import NOON, persons
@@ -48,7 +49,7 @@ class Engine:
     dimension: int = 128
     threshold: float = 0.07
 
-    def find(self, pictures: Sequence[Frame]) -> list[list[Face]]:
+    def find(self, pictures: Sequence[Frame], worth: Worth = always) -> list[list[Face]]:
         self.shapes += [picture.shape for picture in pictures]
         return self.faces[: len(pictures)]
 

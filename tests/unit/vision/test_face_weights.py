@@ -11,7 +11,7 @@ from genesis.errors import ModelError
 from genesis.settings import Recognition
 from genesis.vision.faces import available, load_engine, resolve
 from genesis.vision.faces.needs import YUNET_FILE, missing
-from genesis.vision.faces.weights import HOME, explain, folder_of, linked
+from genesis.vision.faces.weights import HOME, explain, folder_of, linked, make_folder
 
 OFFLINE = Recognition(offline=True)
 
@@ -76,6 +76,13 @@ def test_a_package_that_is_missing_is_named_with_its_command(tmp_path: Path, mon
 def test_no_engine_is_loaded_where_none_is_wanted(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"recognition.engine is 'none'"):
         load_engine(Recognition(engine="none"), data_dir=tmp_path)
+
+
+def test_a_folder_that_can_t_be_made_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file", encoding="utf-8")
+
+    with pytest.raises(ModelError, match=r"weights: can't be made: Not a directory"):
+        make_folder(folder_of(tmp_path / "data"))
 
 
 def test_what_deepface_could_not_fetch_is_told_with_file_place_and_address() -> None:

@@ -102,3 +102,8 @@ def test_a_photograph_that_may_not_be_read_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(PhotoError, match="Permission denied"):
         read_photo(tmp_path / "p.png")
+
+
+def test_a_name_that_no_file_can_have_is_told(tmp_path: Path) -> None:
+    with pytest.raises(PhotoError, match="not a name of a file"):
+        read_photo(tmp_path / "a\0b.jpg")
