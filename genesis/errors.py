@@ -35,11 +35,11 @@ class NoSuchLetterError(GenesisError):
 
 
 class ServerUnavailableError(GenesisError):
-    """Redis did not answer, or refused us, for longer than we wait. Start it or correct its URL; nothing is lost meanwhile."""
+    """A server did not answer, or refused us, for longer than we wait. Start it or correct its URL; nothing is lost meanwhile."""
 
 
 class ServerRefusesError(ServerUnavailableError):
-    """Redis answers, but does not let us in, or can't be written to. Waiting does not help: correct what the message names."""
+    """A server answers, but does not let us in, or can't be written to. Waiting does not help: correct what the message names."""
 
 
 class PermanentError(GenesisError):

@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg2
 
-from genesis.errors import UsageError
+from genesis.errors import RetryableError, UsageError
 from genesis.storage.faces import NewFace, StoredFace, add_faces, drop_surplus, register_model, stored_faces
 from genesis.storage.identities import (
     Identity,
@@ -33,6 +33,7 @@ __all__ = [
 
 Cursor = Any  # psycopg2's, which carries no types
 
+_TRIES = 3
 _LOCK = "SELECT id::text, erasing IS NOT NULL FROM identities WHERE id = ANY(%s::uuid[]) ORDER BY id FOR UPDATE"
 _ENROLL = "INSERT INTO identities (kind, name, name_key) VALUES ('known', %s, %s) ON CONFLICT (name_key) DO NOTHING"
 _BY_KEY = "SELECT id::text FROM identities WHERE name_key = %s"
@@ -123,11 +124,7 @@ def enroll(cursor: Cursor, name: str, model: str, faces: Sequence[NewFace]) -> E
         raise UsageError(msg)
     for face in faces:
         register_model(cursor, model, face.embedding.size)
-    cursor.execute(_ENROLL, (name, name_key(name)))
-    cursor.execute(_BY_KEY, (name_key(name),))
-    row = cursor.fetchone()
-    identity_id = _there(cursor, row[0] if row else None).id
-    _lock(cursor, identity_id)
+    identity_id = _called(cursor, name)
     events = [face.sha256 for face in faces if face.source == "sighting"]
     if events:
         _take_sightings(cursor, identity_id, events)
@@ -183,10 +180,11 @@ def merge(cursor: Cursor, into: str, other: str) -> Identity:
     if first.id == second.id:
         msg = f"{into} and {other} are the same person already ({first.label})"
         raise UsageError(msg)
+    _lock(cursor, first.id, second.id)
+    first, second = _there(cursor, first.id), _there(cursor, second.id)  # as they are now that they are held
     if first.kind == "unknown" and second.kind == "known":
         msg = f"{second.label} would lose the name: merge {first.label} into {second.label!r} instead"
         raise UsageError(msg)
-    _lock(cursor, first.id, second.id)
     cursor.execute(_MERGE, {"into": first.id, "other": second.id, "kind": first.kind})
     if first.kind == "unknown":
         cursor.execute(_MODELS, (first.id,))
@@ -221,6 +219,22 @@ def delete(cursor: Cursor, who: str) -> Deleted:
         left = by_id(cursor, identity.id)
     photos = len({origin for origin, _ in gone})
     return Deleted(identity.name, photos, tuple(sorted({crop for _, crop in gone if crop})), left)
+
+
+def _called(cursor: Cursor, name: str) -> str:
+    """Return the id of the person with a name, who is made if there is none, and whose row is held from now on."""
+    for _ in range(_TRIES):
+        cursor.execute(_ENROLL, (name, name_key(name)))
+        cursor.execute(_BY_KEY, (name_key(name),))
+        row = cursor.fetchone()
+        if row is None:
+            continue  # renamed or erased at this moment
+        _lock(cursor, row[0])
+        cursor.execute(_BY_KEY, (name_key(name),))
+        if cursor.fetchone() == row:
+            return str(row[0])
+    msg = f"{name}: was renamed, un-enrolled or erased at this moment, again and again"
+    raise RetryableError(msg)
 
 
 def _locked(cursor: Cursor, who: str) -> Identity:

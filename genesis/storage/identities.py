@@ -17,6 +17,7 @@ Kind = Literal["known", "unknown"]
 LONGEST_NAME = 100
 SHORTEST_PREFIX = 4  # digits of an id
 
+_MOST_NEAR = 5000  # labels that a mistyped one is compared with, names before numbers: more would take seconds
 _UNKNOWN = re.compile(r"unknown-(\d{1,9})", re.IGNORECASE)
 _ID = re.compile(r"[0-9a-f]{4,32}")
 _SELECT = """
@@ -162,7 +163,7 @@ def _by_id(cursor: Cursor, who: str) -> Identity | None:
 
 
 def _near(cursor: Cursor, who: str) -> str:
-    cursor.execute("SELECT label FROM identities")
+    cursor.execute("SELECT label FROM identities ORDER BY kind, created DESC LIMIT %s", (_MOST_NEAR,))
     labels = {name_key(label): label for (label,) in cursor.fetchall()}
     near = [labels[key] for key in difflib.get_close_matches(name_key(who), labels, n=3, cutoff=0.6)]
     return f" (near: {', '.join(near)})" if near else ""

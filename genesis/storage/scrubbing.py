@@ -36,9 +36,10 @@ LARGE = 5_000
 _INDEX_LOCK = 0x696E6478  # of those who build indexes: one at a time
 _DEAD = re.compile(r"(\d+) dead row versions? cannot be removed yet")
 _POLL_SECONDS = 0.2
+# The graph is larger than the embeddings; where it has no room in memory, building it takes several times longer.
 _MEMORY = """
     SELECT set_config('maintenance_work_mem', greatest(
-        pg_size_bytes(current_setting('maintenance_work_mem')), least(1073741824, pg_total_relation_size('face_embeddings') * 5 / 4)
+        pg_size_bytes(current_setting('maintenance_work_mem')), least(1073741824, pg_total_relation_size('face_embeddings') * 3)
     ) / 1024 || 'kB', false)
 """
 _LOG = (("the log's current file", "SELECT pg_switch_wal()"), ("the log's old files", "CHECKPOINT"))
