@@ -1,4 +1,4 @@
-"""`genesis doctor`: does the configured Redis keep the promise, and what endangers it?"""
+"""`genesis doctor`: do the configured servers keep the promise, and what endangers it?"""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(*, as_json: bool) -> None:
-    """Examine the configured Redis servers: what endangers the promise that nothing is lost, and what to do about it.
+    """Examine the configured servers: what endangers the promise that nothing is lost, and what to do about it.
 
     It asks redis.url, frame_cache.url and celery.broker_url for their settings, and tries on the first one what Genesis relies on,
-    with keys of its own below the prefix, which are removed. Nothing else is changed. Exit code 1 if there is an error; a
-    warning is none.
+    with keys of its own below the prefix, which are removed; and whether the database of storage.dsn can be used. Nothing else is
+    changed. Exit code 1 if there is an error; a warning is none.
     """
     import msgspec  # noqa: PLC0415 - --help stays quick
     from rich.console import Console  # noqa: PLC0415

@@ -12,6 +12,7 @@ import redis
 from genesis.bus.broker import redis_url
 from genesis.bus.conformance import CASES, Case, ConformanceError
 from genesis.connections import UNAVAILABLE, connect, explain
+from genesis.monitoring.doctor.database import check_database
 from genesis.monitoring.doctor.facts import Facts, read_facts
 from genesis.monitoring.doctor.findings import Finding, Report
 from genesis.monitoring.doctor.installation import check_groups, check_settings
@@ -71,6 +72,8 @@ def examine(settings: Settings, registry: Registry, progress: Progress = lambda 
             findings += _permissions(cache, settings, FRAMES)
         progress("celery.broker_url")
         findings += _broker(settings, ledger, cache, stack)
+    progress("storage.dsn")
+    findings += check_database(settings)
     return Report.of(findings)
 
 
