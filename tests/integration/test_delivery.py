@@ -82,6 +82,8 @@ def line(tmp_path_factory: pytest.TempPathFactory, ledger_server: RedisServer, v
         "delivery": {"retry_delays": DELAYS, "backpressure_delay": 0.3, "max_event_bytes": 100_000},
         "bridge": {"block_seconds": 0.2},  # so that it ends soon
         "handlers": [HANDLERS],
+        "storage": {"dsn": "none"},
+        "recognition": {"engine": "none"},
         "data_dir": str(folder),
     }
     file, notes = folder / "settings.yaml", folder / "notes.txt"

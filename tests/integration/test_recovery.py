@@ -88,6 +88,8 @@ def site(tmp_path_factory: pytest.TempPathFactory, ledger_server: RedisServer, v
         "delivery": {"lease_seconds": LEASE, "sweep_seconds": 0.3, "max_deliveries": DELIVERIES},
         "bridge": {"block_seconds": 0.2},  # so that it ends soon
         "handlers": ["tests.integration.handlers_of_recovery"],
+        "storage": {"dsn": "none"},
+        "recognition": {"engine": "none"},
         "data_dir": str(folder),
     }
     (folder / "settings.yaml").write_text(yaml.safe_dump(values))
