@@ -70,7 +70,7 @@ def _damaged(path: Path) -> None:
 
 
 def _bomb(path: Path) -> None:
-    Image.new("1", (30_000, 30_000)).save(path, format="PNG")
+    Image.new("1", (14_000, 14_000)).save(path, format="PNG")
 
 
 @pytest.mark.parametrize(
