@@ -92,6 +92,10 @@ class RetryableError(GenesisError):
     """Something outside failed for now (a database away, a busy device). Retried; repeated ones need a look at that thing."""
 
 
+class NotYetError(RetryableError):
+    """What an event builds upon has not been handled yet. It comes again by itself, and no attempt is used up."""
+
+
 class BackpressureError(GenesisError):
     """A stream has as many unsettled entries as it may have. Wait, or drop; add workers if it lasts.
 

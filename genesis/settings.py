@@ -10,13 +10,17 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from genesis.errors import SettingsError
+from genesis.settings_alerts import SEVERITIES, Alerts, Notifier, Rule, Severity, refused
+from genesis.settings_base import Section
 from genesis.settings_errors import YamlDocument, explain, explain_variable
+from genesis.settings_rules import unfitting
+from genesis.settings_scene import Line, Zone
 from genesis.settings_sections import (
     NO_DATABASE,
     Backpressure,
@@ -29,15 +33,18 @@ from genesis.settings_sections import (
     EventDriven,
     FrameCacheSettings,
     Log,
+    Metrics,
     Recognition,
     Redis,
     Retention,
-    Section,
     Storage,
+    Tracking,
 )
 
 __all__ = [
     "NO_DATABASE",
+    "SEVERITIES",
+    "Alerts",
     "Backpressure",
     "Bridge",
     "Camera",
@@ -47,13 +54,20 @@ __all__ = [
     "Detection",
     "EventDriven",
     "FrameCacheSettings",
+    "Line",
     "Log",
+    "Metrics",
+    "Notifier",
     "Recognition",
     "Redis",
     "Retention",
+    "Rule",
     "Section",
     "Settings",
+    "Severity",
     "Storage",
+    "Tracking",
+    "Zone",
     "current",
     "described",
     "load",
@@ -85,7 +99,10 @@ class Settings(BaseSettings):
     cameras: tuple[Camera, ...] = Field(default=(), description="The cameras, when none is named on the command line.")
     capture: Capture = Field(default_factory=Capture, description="Reading the cameras.")
     detection: Detection = Field(default_factory=Detection, description="Finding persons.")
+    tracking: Tracking = Field(default_factory=Tracking, description="Following persons.")
     recognition: Recognition = Field(default_factory=Recognition, description="Whose faces they are.")
+    alerts: Alerts = Field(default_factory=Alerts, description="What is worth an alert, and who is told.")
+    metrics: Metrics = Field(default_factory=Metrics, description="Figures of each camera.")
     storage: Storage = Field(default_factory=Storage, description="The database.")
     handlers: tuple[str, ...] = Field(default=(), description="Modules with subscriptions of your own, imported beside `tasks`.")
     data_dir: Path = Field(default=Path("data"), description="Everything that Genesis writes to disk lies below this folder.")
@@ -98,6 +115,12 @@ class Settings(BaseSettings):
         if twice:
             msg = f"every camera's name once (twice here: {', '.join(twice)})"
             raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _fitting_rules(self) -> Settings:
+        if mistakes := unfitting(self.alerts.rules, self.cameras):
+            raise refused(*mistakes)
         return self
 
     @classmethod
@@ -150,16 +173,18 @@ def described(section: type[BaseModel] = Settings, prefix: str = "") -> list[tup
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             rows.extend(described(inner, f"{key}."))
             continue
-        default = field.get_default(call_default_factory=True)
+        default = "required" if field.is_required() else field.get_default(call_default_factory=True)
         rows.append((key, _type_name(inner), default, field.description or ""))
-        if name == "cameras":
-            rows.extend(
-                (f"cameras[].{n}", _type_name(f.annotation), "required" if f.is_required() else f.default, f.description or "")
-                for n, f in Camera.model_fields.items()
-            )
+        if (item := item_of(inner)) is not None:
+            rows.extend(described(item, f"{key}[]."))
     return rows
+
+
+def item_of(annotation: Any) -> type[BaseModel] | None:
+    """Return the section that a list of sections consists of; None for anything else."""
+    return next((part for part in get_args(annotation) if isinstance(part, type) and issubclass(part, BaseModel)), None)
 
 
 def _type_name(annotation: Any) -> str:
     text = getattr(annotation, "__name__", None) if isinstance(annotation, type) else None
-    return text or str(annotation).replace("typing.", "").replace("genesis.settings_sections.", "")
+    return text or str(annotation).replace("typing.", "").replace("genesis.", "")

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
+
+from genesis.settings_base import Seconds, Section, Share, SimpleName
+from genesis.settings_scene import Line, Zone
 
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
@@ -45,15 +48,7 @@ def _dsn(value: str) -> str:
 
 RedisUrl = Annotated[str, AfterValidator(_redis_url)]
 Dsn = Annotated[str, AfterValidator(_dsn)]
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Days = Annotated[float, Field(ge=0, le=36_500)]
-CameraName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-
-
-class Section(BaseModel):
-    """Base of every group of settings: unknown keys are refused, values can't be changed afterwards."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Backpressure(Section):
@@ -175,7 +170,7 @@ class Bridge(Section):
 class Camera(Section):
     """One camera: where its pictures come from."""
 
-    name: CameraName = Field(description="Name used in events, logs and metrics.")
+    name: SimpleName = Field(description="Name used in events, logs and metrics.")
     source: str = Field(min_length=1, description="`0`, `rtsp://...`, `http://...`, a video file, a folder of images, or `sample`.")
     fps: float | None = Field(
         default=None,
@@ -183,6 +178,17 @@ class Camera(Section):
         le=1000,
         description="Frames per second to take; 0: as fast as the pipeline takes them; empty: the source's own.",
     )
+    zones: tuple[Zone, ...] = Field(default=(), description="Areas that persons enter, leave and stay in.")
+    lines: tuple[Line, ...] = Field(default=(), description="Lines that persons cross.")
+
+    @model_validator(mode="after")
+    def _distinct_names(self) -> Camera:
+        names = [*(zone.name for zone in self.zones), *(line.name for line in self.lines)]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            msg = f"every zone's and line's name once (twice here: {', '.join(twice)})"
+            raise ValueError(msg)
+        return self
 
 
 class Capture(Section):
@@ -223,6 +229,24 @@ class Detection(Section):
     image_size: int = Field(default=640, ge=32, le=4096, multiple_of=32, description="Longer side of the network's input in pixels.")
     device: str = Field(default="auto", min_length=1, description="auto, cpu, cuda, cuda:0, mps ...")
     threads: int = Field(default=1, ge=0, description="CPU threads of each worker child's network; 0: leave it to the library.")
+
+
+class Tracking(Section):
+    """Following persons from frame to frame."""
+
+    confirm_hits: int = Field(default=3, ge=1, le=30, description="A person is taken for real after being seen in this many frames ...")
+    confirm_score: Share = Field(default=0.4, description="... with at least this median confidence.")
+    lost_seconds: Seconds = Field(
+        default=2.0, description="A person who was not seen for this long has left; until then they are expected where they were going."
+    )
+
+
+class Metrics(Section):
+    """Figures of each camera."""
+
+    window_seconds: Annotated[float, Field(ge=1, le=86_400)] = Field(
+        default=10.0, description="Length of the windows of capture time that figures are made for."
+    )
 
 
 class Recognition(Section):

@@ -59,8 +59,9 @@ class Subscription:
             returns what it loaded, for the log.
         keyed_by: field of the event (such as `camera`). The handler then gets the events of each key in the order of their
             numbers, one after the other, with any number of workers, and `context.state` to keep things in.
-        max_gap: in such a subscription, seconds of waiting (of a live camera also of capture time) after which a number
-            that does not come is passed over; what comes later than that is settled as `late`.
+        max_gap: in such a subscription, seconds of waiting after which a number that does not come is passed over; what comes
+            later than that is settled as `late`.
+        live_gap: the same for a live camera's capture time: events that are so much newer are there; None takes `max_gap`.
     """
 
     event: type[Event]
@@ -74,6 +75,7 @@ class Subscription:
     preload: Preload | None = None
     keyed_by: str | None = None
     max_gap: float = MAX_GAP
+    live_gap: float | None = None
 
     @property
     def name(self) -> str:
@@ -152,6 +154,7 @@ def subscribe(  # noqa: PLR0913 - one declaration says everything about a subscr
     preload: Preload | None = None,
     keyed_by: str | None = None,
     max_gap: float = MAX_GAP,
+    live_gap: float | None = None,
 ) -> Callable[[HandlerT], HandlerT]:
     """Declare a function as the handler of a group; see `Subscription` for the arguments.
 
@@ -168,9 +171,12 @@ def subscribe(  # noqa: PLR0913 - one declaration says everything about a subscr
         msg = f"subscribe({event!r}): expected one of the event types of genesis.events"
         raise UsageError(msg)
     _check_order(event, keyed_by, when, max_gap)
+    if live_gap is not None and not live_gap > 0:
+        msg = f"live_gap {live_gap!r}: expected seconds above 0"
+        raise UsageError(msg)
 
     def declare(function: HandlerT) -> HandlerT:
-        registry.add(Subscription(event, group, queue, function, when, retry, max_age, time_limit, preload, keyed_by, max_gap))
+        registry.add(Subscription(event, group, queue, function, when, retry, max_age, time_limit, preload, keyed_by, max_gap, live_gap))
         return function
 
     return declare

@@ -38,7 +38,7 @@ frames frame-workers detection-workers
 persons person-workers face-workers
 faces face-storage-workers
 zones zone-workers analytics-workers
-alerts alert-workers
+alerts alert-workers notification-workers
 metrics metrics-workers storage-workers
 sessions session-workers storage-workers
 END

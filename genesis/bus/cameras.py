@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from copy import copy
 
+import msgspec
+
 from genesis.bus.ledger import PACKAGE, Ledger
 from genesis.connections import script
-from genesis.events import FrameCaptured, SessionEvent
+from genesis.events import FrameCaptured, MetricsEvent, SessionEvent
 
 _STATES = {"started": "live", "updated": "live", "recovered": "live", "lost": "lost", "ended": "ended"}
 
@@ -27,6 +29,7 @@ class LedgerCameras:
         self._release = release
         self._camera = script(ledger.client, PACKAGE, "camera")
         self._session = script(ledger.client, PACKAGE, "session")
+        self._figures = script(ledger.client, PACKAGE, "figures")
         self.published = ""
 
     def at(self, entry: str) -> LedgerCameras:
@@ -53,6 +56,11 @@ class LedgerCameras:
         """Note a change of a camera's session."""
         args = [event.camera, event.session, _STATES[event.kind], self.published]
         self._release(key.decode() for key in self._ledger.call(lambda: self._session(keys=self._keys(event.camera), args=args)))
+
+    def measured(self, event: MetricsEvent) -> None:
+        """Note a camera's newest figures."""
+        args: list[str | float | bytes] = [event.session, event.time.timestamp(), self.published, msgspec.json.encode(event)]
+        self._ledger.call(lambda: self._figures(keys=[self._ledger.keys.figures(event.camera)], args=args))
 
     def _keys(self, camera: str) -> list[str]:
         keys = self._ledger.keys

@@ -17,7 +17,7 @@ import msgspec
 
 from genesis.bus.ledger import Delivery, StateWrite
 from genesis.bus.patience import backoff
-from genesis.bus.sequence import Line, Place, Step, arrive, following, without
+from genesis.bus.sequence import Gap, Line, Place, Step, arrive, following, without
 from genesis.errors import PermanentError, RetryableError
 from genesis.events import Event, decode, encode
 
@@ -99,6 +99,7 @@ class _Turn:
         self.key = str(getattr(event, run.row.keyed_by or ""))
         self.ledger = run.process.ledger
         self.states = self.ledger.keys.states(run.delivery.stream, run.delivery.group)
+        self.gap = Gap(run.row.max_gap, run.row.live_gap or run.row.max_gap)
         self.version = 0
         self.settled = False  # the entry itself; there may be more to do for those behind it
         # What the handler made of an event and a state: another event that is held back meanwhile changes neither.
@@ -145,8 +146,8 @@ class _Turn:
         if place is None:
             return line, (Step(Place(self.run.delivery.entry, "", 0, 0.0), line),)
         if self.settled:
-            return line, self._without_overtaking(line, following(line, now_ms, self.run.row.max_gap))
-        verdict = arrive(line, place, now_ms, self.run.row.max_gap)
+            return line, self._without_overtaking(line, following(line, now_ms, self.gap))
+        verdict = arrive(line, place, now_ms, self.gap)
         if verdict.kind == "late":
             self._late()
         return verdict.line, self._without_overtaking(verdict.line, verdict.steps)
@@ -154,7 +155,7 @@ class _Turn:
     def hand_over(self) -> None:
         """Have those whose turn it is now dispatched by a bridge, as a delivery of their own."""
         line, now_ms = self._read()
-        for step in following(line, now_ms, self.run.row.max_gap)[:1]:
+        for step in following(line, now_ms, self.gap)[:1]:
             self.ledger.leases.give_back(self.run.consumer, [self._sibling(step.place.entry)])
 
     def _without_overtaking(self, line: Line, steps: Sequence[Step]) -> Sequence[Step]:
@@ -306,7 +307,8 @@ def _place(delivery: Delivery, event: Event) -> Place | None:
     number, session = getattr(event, "number", None), getattr(event, "session", None)
     if not isinstance(number, int) or not isinstance(session, str):
         return None
-    return Place(delivery.entry, session, number, event.time.timestamp(), live=bool(getattr(event, "live", True)))
+    live, last = bool(getattr(event, "live", True)), bool(getattr(event, "last", False))
+    return Place(delivery.entry, session, number, event.time.timestamp(), live=live, last=last)
 
 
 def _between(line: Line, place: Place, other: Place) -> bool:

@@ -13,6 +13,7 @@ import redis
 from genesis.bus.burials import Burials
 from genesis.bus.cameras import LedgerCameras
 from genesis.bus.ledger import Ledger
+from genesis.bus.tracks import LedgerSent, LedgerTracks
 from genesis.cache import FrameCache
 from genesis.context import Context
 from genesis.errors import GenesisError
@@ -43,7 +44,8 @@ class Process:
             release_frames(cache, frames)
 
         cameras = LedgerCameras(ledger, release)
-        return cls(settings, ledger, cache, cameras, Context(settings, cache, cameras))
+        context = Context(settings, cache, cameras, LedgerTracks(ledger), LedgerSent(ledger))
+        return cls(settings, ledger, cache, cameras, context)
 
     @staticmethod
     def pause(seconds: float) -> None:

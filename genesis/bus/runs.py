@@ -13,7 +13,7 @@ from genesis.bus.consumers import worker_consumer
 from genesis.bus.deadletters import letter, one_line
 from genesis.bus.runner import is_stale, run_handler
 from genesis.context import DeliveryInfo
-from genesis.errors import BackpressureError, PermanentError, ServerUnavailableError
+from genesis.errors import BackpressureError, NotYetError, PermanentError, ServerUnavailableError
 from genesis.events import Event
 from genesis.subscriptions import Retry, Subscription
 
@@ -96,7 +96,7 @@ class Run:
         """
         if isinstance(error, ServerUnavailableError):
             raise error
-        if isinstance(error, BackpressureError):
+        if isinstance(error, BackpressureError | NotYetError):
             return self.later(self.process.settings.delivery.backpressure_delay, error)
         if isinstance(error, PermanentError):
             self.bury(error.reason, error)

@@ -1,4 +1,4 @@
-"""Take what is known of a person out of the streams: wait for what is under way, remove entries, and see that their bytes go.
+"""Take what is known of a person out of the ledger: wait for what is under way, remove entries, and see that their bytes go.
 
 Nothing is removed that some group has not settled. Removing an entry takes settled ones beside it along, whoever they are about
 (see `scrub.lua`): they were only kept for looking at.
@@ -12,17 +12,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+import redis
+
 from genesis.bus.deadletters import DeadLetter
 from genesis.bus.graveyard import Graveyard
 from genesis.bus.ledger import PACKAGE, Ledger
 from genesis.bus.persistence import block_limits
 from genesis.bus.selection import Selection
+from genesis.bus.sequence import Line
 from genesis.bus.trimming import Trimmer
 from genesis.connections import script
 from genesis.events import STREAMS
 
 Meant = Callable[[Mapping[bytes, bytes]], bool]
 """Tells by an entry's fields whether it is to go."""
+Change = Callable[[dict[str, Any]], dict[str, Any] | None]
+"""Returns what is to stand in place of a handler's state; None: it may stay as it is."""
 
 PAGE = 200  # entries read at once
 POLL_SECONDS = 0.2
@@ -30,6 +36,9 @@ MOST_COUNTED = 10_000  # unsettled entries
 MOST_LETTERS, MOST_LETTER_BYTES = 5000, 20_000_000  # of a stream of dead letters that is written anew
 
 _NONE = "0-0"
+# What an entry that waits brings about comes into a stream that is looked at later: sessions bring zones about, and zones alerts.
+_LAST = ("zones", "alerts")
+_IN_ORDER = (*(stream for stream in STREAMS if stream not in _LAST), *_LAST)
 
 
 @dataclass(slots=True)
@@ -116,12 +125,47 @@ class Scrubber:
             ServerUnavailableError: Redis was away for longer than `redis.give_up_seconds`, or refuses.
         """
         scrubbed = Scrubbed()
-        for short in STREAMS:
+        for short in _IN_ORDER:
             found = [entry for entry, fields in self._entries(short) if meant(fields)]
             if found:
                 self._remove_entries(short, found, until, scrubbed)
         self._remove_letters(meant, scrubbed)
         return scrubbed
+
+    def rewrite_states(self, short: str, group: str, change: Change) -> int:
+        """Change what an ordered subscription has kept, for each key; return for how many it was changed.
+
+        A worker that is about to write a state meanwhile finds that it has changed, and runs again.
+
+        Args:
+            short: the stream's short name.
+            group: of the subscription.
+            change: what to make of each state; may be asked again about a newer one.
+
+        Raises:
+            ServerUnavailableError: Redis was away for longer than `redis.give_up_seconds`, or refuses.
+        """
+        states = self._ledger.keys.states(self._ledger.keys.stream(short), group)
+        fields: Any = self._ledger.call(lambda: self._ledger.client.hkeys(states))
+        return sum(self._ledger.call(lambda field=field: self._rewritten(states, field, change)) for field in fields)
+
+    def _rewritten(self, states: str, field: bytes, change: Change) -> bool:
+        pipe: Any  # its watch() carries no types
+        with self._ledger.client.pipeline() as pipe:
+            while True:
+                pipe.watch(states)
+                version, _, text = (pipe.hget(states, field) or b"0 ").partition(b" ")
+                line = Line.parse(text)
+                after = change(line.state)
+                if after is None:
+                    return False
+                pipe.multi()
+                pipe.hset(states, field, f"{int(version) + 1} {msgspec.structs.replace(line, state=after).text}")
+                try:
+                    pipe.execute()
+                except redis.WatchError:
+                    continue
+                return True
 
     def _newest(self, short: str) -> str:
         """Return the id of the newest entry."""

@@ -1,10 +1,10 @@
 """The order of one key's events: which of those that are here may be handled now, and which must wait for others.
 
 Events of one session are numbered without gaps. One that comes before its turn is held back; a number
-that does not come (its frame is in the dead letters, say) is passed over once a live camera's events that are
-`max_gap` seconds of capture time newer are there, or an event has waited that long. A recording that is played fast says
+that does not come (its frame is in the dead letters, say) is passed over once an event has waited long enough for it, or a live
+camera's events are there that are that much newer. A recording that is played fast says
 nothing by its capture times. The same rule decides when a new session of the same key may begin, since the old one's
-last events may still be on their way.
+last events may still be on their way; one whose `last` event was handled has none, and the next session begins at once.
 
 Pure: the same arrivals and times give the same answers, whoever asks.
 """
@@ -27,6 +27,7 @@ class Place(Struct, frozen=True, array_like=True):
 
     `time` is its capture time in seconds since 1970, `since` when it was first held back, in milliseconds of the ledger's clock.
     `live` is False for a recording, whose capture times may pass faster than those of the ledger's clock.
+    `last` says that nothing follows in this session.
     """
 
     entry: str
@@ -35,6 +36,7 @@ class Place(Struct, frozen=True, array_like=True):
     time: float
     since: int = 0
     live: bool = True
+    last: bool = False
 
     @property
     def published(self) -> tuple[int, int]:
@@ -44,7 +46,7 @@ class Place(Struct, frozen=True, array_like=True):
 
 
 class Line(Struct, frozen=True):
-    """What is known of one key: the last event that was handled, those that are held back, and the handler's state."""
+    """What is known of one key: the last event that was handled (`ended`: of its session, too), those that are held back, the handler's state."""
 
     session: str = ""
     number: int = -1
@@ -52,6 +54,7 @@ class Line(Struct, frozen=True):
     held: tuple[Place, ...] = ()
     skipped: int = 0
     state: dict[str, Any] = {}
+    ended: bool = False
 
     @classmethod
     def parse(cls, text: bytes | str | None) -> Line:
@@ -62,6 +65,14 @@ class Line(Struct, frozen=True):
     def text(self) -> str:
         """This line as JSON."""
         return msgspec.json.encode(self).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """How long a number that does not come is waited for: seconds of waiting, and seconds of a live camera's capture time."""
+
+    waited: float
+    captured: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +98,14 @@ class Verdict:
     line: Line
 
 
-def arrive(line: Line, place: Place, now_ms: int, max_gap: float) -> Verdict:
+def arrive(line: Line, place: Place, now_ms: int, gap: Gap) -> Verdict:
     """Say whose turn it is now that an event has come.
 
     Args:
         line: of its key.
         place: its own.
         now_ms: milliseconds of the ledger's clock.
-        max_gap: seconds.
+        gap: how long to wait for a number that does not come.
     """
     if place.session in line.past or (place.session == line.session and place.number <= line.number):
         return Verdict("late", (), line)
@@ -102,14 +113,14 @@ def arrive(line: Line, place: Place, now_ms: int, max_gap: float) -> Verdict:
     here = [other for other in line.held if other.entry != place.entry]
     here.append(known or msgspec.structs.replace(place, since=now_ms))
     line = msgspec.structs.replace(line, held=tuple(here))
-    steps = following(line, now_ms, max_gap)
+    steps = following(line, now_ms, gap)
     return Verdict("go" if steps else "wait", steps, line)
 
 
-def following(line: Line, now_ms: int, max_gap: float) -> tuple[Step, ...]:
+def following(line: Line, now_ms: int, gap: Gap) -> tuple[Step, ...]:
     """Return the events whose turn it is now of those that are held back, in order, and no more than one settlement can take."""
     steps: list[Step] = []
-    while len(steps) < MOST_AT_ONCE and (step := _next(line, now_ms, max_gap)) is not None:
+    while len(steps) < MOST_AT_ONCE and (step := _next(line, now_ms, gap)) is not None:
         steps.append(step)
         line = step.line
     return tuple(steps)
@@ -121,11 +132,11 @@ def without(line: Line, entries: Iterable[str]) -> Line:
     return msgspec.structs.replace(line, held=tuple(place for place in line.held if place.entry not in gone))
 
 
-def _next(line: Line, now_ms: int, max_gap: float) -> Step | None:
+def _next(line: Line, now_ms: int, gap: Gap) -> Step | None:
     mine = [place for place in line.held if place.session == line.session]
     if mine:
         first = min(mine, key=lambda place: place.number)
-        if first.number == line.number + 1 or _ripe(mine, first, now_ms, max_gap):
+        if first.number == line.number + 1 or _ripe(mine, first, now_ms, gap):
             return Step(first, _after(line, first, line.number, line.past))
         return None
     if not line.held:
@@ -133,22 +144,22 @@ def _next(line: Line, now_ms: int, max_gap: float) -> Step | None:
     session = min(line.held, key=lambda place: place.published).session
     others = [place for place in line.held if place.session == session]
     first = min(others, key=lambda place: place.number)
-    begins = not line.session and first.number == 0
-    if begins or _ripe(others, first, now_ms, max_gap):
+    begins = (not line.session or line.ended) and first.number == 0
+    if begins or _ripe(others, first, now_ms, gap):
         past = (*line.past, line.session)[-MOST_PAST:] if line.session else line.past
         return Step(first, _after(line, first, -1, past))
     return None
 
 
-def _ripe(places: list[Place], first: Place, now_ms: int, max_gap: float) -> bool:
+def _ripe(places: list[Place], first: Place, now_ms: int, gap: Gap) -> bool:
     newest = max(place.time for place in places)
-    return (first.live and newest - first.time >= max_gap) or now_ms - min(place.since for place in places) >= max_gap * 1000
+    return (first.live and newest - first.time >= gap.captured) or now_ms - min(place.since for place in places) >= gap.waited * 1000
 
 
 def _after(line: Line, place: Place, before: int, past: tuple[str, ...]) -> Line:
     return msgspec.structs.replace(
         line, session=place.session, number=place.number, past=past, skipped=line.skipped + place.number - before - 1,
-        held=tuple(other for other in line.held if other.entry != place.entry and not _over(other, place)),
+        held=tuple(other for other in line.held if other.entry != place.entry and not _over(other, place)), ended=place.last,
     )  # fmt: skip
 
 

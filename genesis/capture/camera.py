@@ -53,8 +53,8 @@ class CameraReport:
     Attributes:
         camera: its name.
         source: what it was read from, without passwords.
-        session: the session's name.
-        frames: frames published.
+        session: the session's name; the last one's, if the clock has jumped back.
+        frames: frames published, in all of its sessions.
         dropped: frames not published, by reason.
         thinned: frames that `fps` said not to take.
         seconds: how long it ran.
@@ -159,7 +159,7 @@ class Camera:
 
     def _finish(self, ended: str) -> None:
         now = self._clock.utc() if self._offset is None else self._began + timedelta(seconds=self._offset)
-        self._feed.tell("ended", now, ended, (now - self._began).total_seconds())
+        self._feed.tell("ended", now, ended)
         try:
             self._feed.finish()
         except Exception:  # noqa: BLE001 - a sink that has failed may fail again, and the report matters more

@@ -32,12 +32,14 @@ def reason_of(error: GenesisError) -> str:
 
 
 class Drops:
-    """One camera's dropped frames, and how many of them the sink has been told of."""
+    """One camera's dropped frames: in all, in its session, since the last frame that was taken, and not yet told to the sink."""
 
     def __init__(self, camera: str, sink: Sink) -> None:
         self._camera = camera
         self._sink = sink
         self._totals: Counter[str] = Counter()
+        self._session: Counter[str] = Counter()
+        self._since: Counter[str] = Counter()
         self._untold: Counter[str] = Counter()
         self._told_at: float | None = None
 
@@ -46,11 +48,30 @@ class Drops:
         """Dropped frames by reason; a reason that never occurred is absent."""
         return dict(sorted(self._totals.items()))
 
+    @property
+    def in_session(self) -> dict[str, int]:
+        """Those of the session that runs."""
+        return dict(sorted(self._session.items()))
+
+    @property
+    def since_taken(self) -> dict[str, int]:
+        """Those since the last frame that was taken."""
+        return dict(sorted(self._since.items()))
+
     def add(self, reason: str, count: int = 1) -> None:
         """Count frames."""
         if count > 0:
-            self._totals[reason] += count
-            self._untold[reason] += count
+            for counter in (self._totals, self._session, self._since, self._untold):
+                counter[reason] += count
+
+    def taken(self) -> None:
+        """Note that a frame was taken, and `since_taken` told with it."""
+        self._since.clear()
+
+    def begin_session(self) -> None:
+        """Begin a new session, in which nothing has been dropped."""
+        self._session.clear()
+        self._since.clear()
 
     def report(self, now: float, *, final: bool = False) -> None:
         """Tell the sink what is new, unless it was told less than a second ago (and this is not the end)."""

@@ -2,6 +2,9 @@
 
 A recording waits until the sink has room, since every frame of it counts. A live camera can't wait: its frame is
 dropped and counted by reason. Session events of both are kept, in order, until the sink takes them.
+
+Within a session time never runs backwards. A frame of a clock that was set back a little gets the time of the one before it;
+further back, the session ends and another begins, since nothing that lasts can be measured across the jump.
 """
 
 from __future__ import annotations
@@ -29,6 +32,8 @@ AWAY_SECONDS = 0.5
 """The same while Redis is away; a live camera's session events are offered again after this time."""
 LAST_SECONDS = 2.0
 """How long a camera that was asked to stop tries to tell that its session ended."""
+JUMP_SECONDS = 1.0
+"""How far the time may run backwards within a session."""
 MOST_EVENTS = 1000
 """Session events kept while the sink takes none; then the oldest go."""
 
@@ -44,18 +49,17 @@ class Feed:
         live: whether it is a camera (drops) or a recording (waits).
         clock: the time.
         stop: set when capture shall end: then nothing is waited for.
-        session: names this run of the camera; made up when not given.
 
     Attributes:
-        session: the session's name.
-        published: frames that the sink has taken.
+        session: the name of the session that runs.
+        published: frames that the sink has taken, in all sessions.
         away: whether the last call found the server away.
         drops: frames that it has not.
     """
 
-    def __init__(self, camera: str, sink: Sink, *, live: bool, clock: Clock, stop: threading.Event, session: str | None = None) -> None:
+    def __init__(self, camera: str, sink: Sink, *, live: bool, clock: Clock, stop: threading.Event) -> None:
         self.camera = camera
-        self.session = session or secrets.token_hex(6)
+        self.session = secrets.token_hex(6)
         self.published = 0
         self.away = False
         self.drops = Drops(camera, sink)
@@ -69,9 +73,23 @@ class Feed:
         self._offer_at = clock.monotonic()
         self._told = 0
         self._number = 0
+        self._in_session = 0
+        self._began: datetime | None = None
+        self._newest: datetime | None = None
 
-    def tell(self, kind: Kind, time: datetime, reason: str = "", duration: float = 0.0) -> None:
-        """Tell a change of the session; `duration` is how long the session, or the absence, lasted in seconds."""
+    def tell(self, kind: Kind, time: datetime, reason: str = "", away: float = 0.0) -> None:
+        """Tell a change of the session.
+
+        Args:
+            kind: of change.
+            time: when it happened; taken for the session's newest time if it lies before that.
+            reason: in words.
+            away: how long the source was lost, in seconds.
+        """
+        time = time if self._newest is None else max(time, self._newest)
+        if kind == "started":
+            self._began = self._newest = time
+        duration = (time - self._began).total_seconds() if kind == "ended" and self._began is not None else away
         event = SessionEvent(
             camera=self.camera,
             time=time,
@@ -80,9 +98,11 @@ class Feed:
             kind=kind,
             session=self.session,
             reason=reason,
-            frames=self.published,
-            dropped=self.drops.totals,
+            frames=self._in_session,
+            dropped=self.drops.in_session,
             duration=max(0.0, duration),
+            next_number=self._number,
+            live=self._live,
         )
         self._told += 1
         self._outbox.append(completed(event))
@@ -94,6 +114,7 @@ class Feed:
             image: (height, width, 3) uint8, BGR.
             time: when it was captured.
         """
+        time = self._running(time)
         key = f"{self.camera}-{self.session}-{self._number}"
         height, width = image.shape[:2]
         event = completed(
@@ -107,12 +128,15 @@ class Feed:
                 height=height,
                 frame_key=key,
                 live=self._live,
+                dropped=self.drops.since_taken,
             )
         )
         taken = self._give_now(event, image) if self._live else self._give_in_time(event, image)
         if taken:
             self.published += 1
+            self._in_session += 1
             self._number += 1
+            self.drops.taken()
         self.tick()
         return taken
 
@@ -143,6 +167,26 @@ class Feed:
         now = self._clock.monotonic()
         self.drops.report(now, final=True)
         self._trouble.passed(now, final=True)
+
+    def _running(self, time: datetime) -> datetime:
+        """Return a frame's time as the session's clock has it; another session begins if that would be too wrong."""
+        if self._newest is not None and time < self._newest:
+            back = (self._newest - time).total_seconds()
+            if back <= JUMP_SECONDS:
+                return self._newest
+            self._begin_again(time, f"the clock jumped back by {back:.1f} s")
+        self._newest = time
+        return time
+
+    def _begin_again(self, time: datetime, reason: str) -> None:
+        assert self._newest is not None  # noqa: S101 - for the type checker: there was a frame
+        self.tell("ended", self._newest, reason)
+        before, self.session = self.session, secrets.token_hex(6)
+        self._log.warning("%s: session %s has ended, %s begins", reason, before, self.session)
+        self._told = self._number = self._in_session = 0
+        self._newest = None
+        self.drops.begin_session()
+        self.tell("started", time, reason)
 
     def _give_now(self, event: FrameCaptured, image: Frame) -> bool:
         try:

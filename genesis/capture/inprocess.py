@@ -14,7 +14,7 @@ import numpy.typing as npt
 from genesis.bus.runner import is_stale, run_handler
 from genesis.context import Context, FrameReader
 from genesis.errors import FrameMissingError, PermanentError, UsageError
-from genesis.events import Event, FrameCaptured, SessionEvent, completed, encode
+from genesis.events import Event, FrameCaptured, MetricsEvent, SessionEvent, completed, encode
 from genesis.settings import Settings
 from genesis.subscriptions import Registry, Subscription
 
@@ -58,6 +58,7 @@ class MemoryCameras:
 
     newest: dict[str, FrameCaptured] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
+    figures: dict[str, MetricsEvent] = field(default_factory=dict)
 
     def seen(self, event: FrameCaptured) -> None:
         """Note a frame."""
@@ -66,6 +67,12 @@ class MemoryCameras:
     def changed(self, event: SessionEvent) -> None:
         """Note a change of a camera's session."""
         self.states[event.camera] = event.kind
+
+    def measured(self, event: MetricsEvent) -> None:
+        """Note a camera's newest figures."""
+        known = self.figures.get(event.camera)
+        if known is None or known.session != event.session or event.time >= known.time:
+            self.figures[event.camera] = event
 
 
 class InProcess:

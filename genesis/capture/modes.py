@@ -182,7 +182,7 @@ class Recording:
 
     def __call__(self, event: Event) -> None:
         """Record an event, if it is about persons."""
-        if isinstance(event, PersonDetected):
+        if isinstance(event, PersonDetected) and not event.last:
             self._file.write(msgspec.json.encode(encode(event)) + b"\n")
 
     def close(self) -> None:

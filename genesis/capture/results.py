@@ -74,7 +74,7 @@ class Results:
         if self._say is not None and (line := described(event)):
             self._say(line)
         if self._video_file is not None:
-            if isinstance(event, PersonDetected):
+            if isinstance(event, PersonDetected) and not event.last:
                 self._draw(event, frames)
             elif isinstance(event, FaceRecognized):
                 self._names.learn(event)
@@ -139,18 +139,20 @@ def caption(event: PersonDetected) -> str:
 def described(event: Event) -> str:
     """Return an event as a line for a person; empty for those that are too many to read."""
     what = ""
-    if isinstance(event, PersonDetected):
+    if isinstance(event, PersonDetected) and not event.last:
         sure = " ".join(f"{person.confidence:.2f}" for person in event.persons)
         what = f"frame {event.number}: {len(event.persons)} person{'' if len(event.persons) == 1 else 's'} {sure}".rstrip()
     elif isinstance(event, FaceRecognized):
         sure = "" if event.score is None else f" ({event.score:.0%} sure, {event.attempts} look{'' if event.attempts == 1 else 's'})"
         what = f"frame {event.number}: {event.identity or 'an unknown person'}{sure}"
     elif isinstance(event, ZoneEvent):
-        what = f"{event.track} {event.kind} {event.zone}"
+        way = f" ({event.direction})" if event.direction else f" after {event.dwell:.1f} s" if event.dwell else ""
+        what = f"{event.track} is {event.identity}" if event.kind == "identified" else f"{event.track} {event.kind} {event.zone}{way}"
     elif isinstance(event, AlertEvent):
-        what = f"alert {event.rule} ({event.severity}) {event.message}".rstrip()
+        what = f"alert {event.rule} ({event.severity}{', updated' if event.kind == 'updated' else ''}) {event.message}".rstrip()
     elif isinstance(event, SessionEvent) and event.scope == "person":
-        what = f"session {event.session} {event.kind}"
+        what = f"{event.session} {event.kind}" + (f", {event.identity}" if event.identity else "")
+        what += f" after {event.duration:.1f} s" if event.kind == "ended" else ""
     if isinstance(event, FrameCaptured) or not what:
         return ""
     return f"{event.time:%H:%M:%S}.{event.time.microsecond // 100_000} {event.camera} {what}"

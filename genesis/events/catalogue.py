@@ -59,7 +59,23 @@ class Keys:
         """Key of the hash that holds what is known of a camera now."""
         return f"{self.prefix}:camera:{name}"
 
+    def figures(self, name: str) -> str:
+        """Key of the hash that holds a camera's newest figures."""
+        return f"{self.prefix}:figures:{name}"
+
     @property
     def cameras(self) -> str:
         """Key of the set of all cameras' names that have been seen."""
         return f"{self.prefix}:cameras"
+
+    def frames_of(self, camera: str, session: str) -> str:
+        """Key of the hash that holds which tracks the persons of a session's newest frames belong to."""
+        return f"{self.prefix}:tracks:{camera}:{session}"
+
+    def name_of(self, track: str) -> str:
+        """Key of what is known of a track's name."""
+        return f"{self.prefix}:track:{track}"
+
+    def told_of(self, event: str) -> str:
+        """Key of the set of those who were told of an alert."""
+        return f"{self.prefix}:told:{event}"

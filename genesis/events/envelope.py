@@ -27,6 +27,22 @@ REQUIRED = ("specversion", "id", "source", "type", "time", "dataschema", "data")
 _BY_TYPE = {cls.TYPE: cls for cls in EVENT_TYPES}
 _IN_ENVELOPE = frozenset({"id", "time", "traceparent", "frame_key"})
 _MAX_ID = 256
+
+
+_NOTHING: tuple[Any, ...] = (None, "", (), {})
+
+
+def _emptiable(cls: type[Event]) -> dict[str, Any]:
+    """Return the fields that are nothing by default, and need not be written then."""
+    defaults: dict[str, Any] = {field.name: {} if field.default_factory is dict else field.default for field in msgspec.structs.fields(cls)}
+    return {name: default for name, default in defaults.items() if any(_is(default, nothing) for nothing in _NOTHING)}
+
+
+def _is(value: Any, nothing: Any) -> bool:
+    return type(value) is type(nothing) and bool(value == nothing)
+
+
+_EMPTY = {cls: _emptiable(cls) for cls in EVENT_TYPES}
 # A namespace of our own, so that derived ids can't meet those of another program.
 _NAMESPACE = uuid.UUID("6f1f8f0c-6f0e-4d57-9b0e-6a0a5f1d3c11")
 
@@ -81,7 +97,9 @@ def encode(event: Event) -> Fields:
     if not event.id:
         msg = f"{type(event).__name__} has no id"
         raise ValueError(msg)
-    data = {name: value for name, value in msgspec.structs.asdict(event).items() if name not in _IN_ENVELOPE}
+    empty = _EMPTY[type(event)]
+    values = msgspec.structs.asdict(event).items()
+    data = {name: value for name, value in values if name not in _IN_ENVELOPE and not _is(value, empty.get(name, ...))}
     fields = {
         "specversion": SPECVERSION,
         "id": event.id,

@@ -87,11 +87,13 @@ class FrameCaptured(Event, frozen=True, kw_only=True, omit_defaults=True):
     `session` names the run of the capture that read it and `number` counts its frames from 0.
     `width` and `height` are pixels. `live` tells a camera (whose old frames may be dropped) from a
     recording (whose frames all count). `time` is when the frame was read, or, for a recording
-    that is played as fast as it goes, the time at which it would have been read.
+    that is played as fast as it goes, the time at which it would have been read. `dropped` counts, by reason, the frames
+    that were dropped between the one before and this one.
     """
 
     TYPE: ClassVar[str] = "genesis.frame.captured"
     STREAM: ClassVar[str] = "frames"
+    SCHEMA: ClassVar[tuple[int, int]] = (1, 1)
 
     session: Name
     number: Annotated[int, Meta(ge=0)]
@@ -99,16 +101,20 @@ class FrameCaptured(Event, frozen=True, kw_only=True, omit_defaults=True):
     height: Annotated[int, Meta(ge=1)]
     frame_key: Annotated[str, Meta(min_length=1, max_length=256)]
     live: bool = False
+    dropped: dict[str, int] = {}
 
 
 class PersonDetected(Event, frozen=True, kw_only=True, omit_defaults=True):
     """All persons that the detector saw in one frame; an empty list says that it saw none.
 
     `detector` names engine and weights. The frame can be fetched by `frame_key` while the event is pending.
+    `last` marks the end of a camera's session: it stands behind the last frame, is about no frame itself, has no persons, and its
+    `dropped` counts those of the whole session.
     """
 
     TYPE: ClassVar[str] = "genesis.person.detected"
     STREAM: ClassVar[str] = "persons"
+    SCHEMA: ClassVar[tuple[int, int]] = (1, 1)
 
     session: Name
     number: Annotated[int, Meta(ge=0)]
@@ -118,6 +124,8 @@ class PersonDetected(Event, frozen=True, kw_only=True, omit_defaults=True):
     detector: str
     frame_key: str = ""
     live: bool = False
+    dropped: dict[str, int] = {}
+    last: bool = False
 
 
 class FaceRecognized(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -125,14 +133,14 @@ class FaceRecognized(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     `distance` is the nearest embedding's (cosine), `threshold` the largest that counts as the same person, `margin` how much
     farther away the second best identity is. `score` (0 to 1) tells how sure the decision is after `attempts` looks. `box` is the
-    face, `person` the person it belongs to. `identity_id` stays the same when the person is renamed. `crop` names the stored
-    picture of the face by its SHA-256, `embedding` is the face as little-endian float32 (base64 in JSON); `size`, `sharpness` and
-    `frontal` say how good it is.
+    face, `person` the person it belongs to, `index` that person's place among the frame's persons. `identity_id` stays the same
+    when the person is renamed. `crop` names the stored picture of the face by its SHA-256, `embedding` is the face as little-endian
+    float32 (base64 in JSON); `size`, `sharpness` and `frontal` say how good it is.
     """
 
     TYPE: ClassVar[str] = "genesis.face.recognized"
     STREAM: ClassVar[str] = "faces"
-    SCHEMA: ClassVar[tuple[int, int]] = (1, 1)
+    SCHEMA: ClassVar[tuple[int, int]] = (1, 2)
 
     session: Name
     number: Annotated[int, Meta(ge=0)]
@@ -152,32 +160,72 @@ class FaceRecognized(Event, frozen=True, kw_only=True, omit_defaults=True):
     size: float = 0.0
     sharpness: float = 0.0
     frontal: float = 0.0
+    index: int | None = None
 
 
 class ZoneEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A tracked person entered, exited or loitered in a zone. `dwell` is the time inside so far, in seconds."""
+    """A tracked person entered, exited or loitered in a zone, crossed a line, or is now known by name.
+
+    `time` is when it happened: an entry's is the first look inside, an exit's the last one. `dwell` is the time inside so far, in
+    seconds; `occupancy` how many persons are in the zone after it. For `crossed`, `zone` names the line, and `direction` is `in`
+    from the line's left to its right (seen from its start towards its end), else `out`. `identified` concerns no zone: `identity`
+    is the name (or `unknown-N`) of the track, wherever it is, `face` the stored picture. `session` names a camera's series of these
+    events and `number` counts them, so that they can be handled in their order; `identified` comes from elsewhere and has no
+    number. The frame can be fetched by `frame_key` while the event is pending.
+    """
 
     TYPE: ClassVar[str] = "genesis.zone.changed"
     STREAM: ClassVar[str] = "zones"
+    SCHEMA: ClassVar[tuple[int, int]] = (1, 1)
 
-    kind: Literal["entered", "exited", "loitering"]
-    zone: Name
+    live: ClassVar[bool] = False
+    """Minutes may pass between two of them: nothing follows from the capture time of those that wait."""
+
+    kind: Literal["entered", "exited", "loitering", "crossed", "identified"]
     track: Name
+    zone: Annotated[str, Meta(max_length=256)] = ""
     session: str = ""
+    number: int | None = None
     box: Box | None = None
     dwell: Seconds = 0.0
+    occupancy: Annotated[int, Meta(ge=0)] = 0
+    direction: Literal["in", "out"] | None = None
+    identity: str | None = None
+    identity_id: str | None = None
+    known: bool = False
+    face: str = ""
+    frame_key: str = ""
 
 
 class AlertEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Something that a person should look at. `cause` is the id of the event that it is about."""
+    """Something that a person should look at. `cause` is the id of the event that it is about.
+
+    `kind` is `raised`, or `updated` when the name of the person became known later: `alert` is then the id of the alert that was
+    raised (of a raised one, its own id). `snapshot` names the stored picture by its SHA-256, `notify` those who are to be told (nobody
+    named: all). `dwell` is seconds, `persons` how many were there.
+    """
 
     TYPE: ClassVar[str] = "genesis.alert.raised"
     STREAM: ClassVar[str] = "alerts"
+    SCHEMA: ClassVar[tuple[int, int]] = (1, 1)
 
     rule: Name
     severity: Literal["low", "medium", "high", "critical"] = "medium"
     message: str = ""
     cause: str = ""
+    kind: Literal["raised", "updated"] = "raised"
+    alert: str = ""
+    zone: str = ""
+    track: str = ""
+    box: Box | None = None
+    dwell: Seconds = 0.0
+    persons: Annotated[int, Meta(ge=0)] = 0
+    direction: Literal["in", "out"] | None = None
+    identity: str | None = None
+    identity_id: str | None = None
+    known: bool = False
+    snapshot: str = ""
+    notify: tuple[str, ...] = ()
 
     @classmethod
     def about(
@@ -193,28 +241,64 @@ class AlertEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class MetricsEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """One camera in one window of capture time: `time` is the window's start, `window` its length in seconds."""
+    """One camera in one window of capture time: `time` is the window's start, `window` its length in seconds.
+
+    `seconds` is how much of the window the camera was there. `frames_captured` were published, `frames_processed` of them reached the
+    tracker, `dropped` counts by reason those that were not even published, `late` those that came after their window was told.
+    `persons` is the sum over all processed frames, `most_persons` the most in one frame, `tracks` how many different persons.
+    By zone: `occupancy` is the most persons at once, `visits` those that ended in the window, `dwell` their mean length in
+    seconds. `latency_p50` and `latency_p95` are seconds from capture to tracker; None for recordings.
+    """
 
     TYPE: ClassVar[str] = "genesis.metrics.measured"
     STREAM: ClassVar[str] = "metrics"
+    SCHEMA: ClassVar[tuple[int, int]] = (1, 1)
 
     window: Annotated[float, Meta(gt=0.0)]
     frames_captured: Annotated[int, Meta(ge=0)] = 0
     frames_processed: Annotated[int, Meta(ge=0)] = 0
     persons: Annotated[int, Meta(ge=0)] = 0
     dropped: dict[str, int] = msgspec.field(default_factory=dict)
+    session: str = ""
+    seconds: Seconds = 0.0
+    late: Annotated[int, Meta(ge=0)] = 0
+    most_persons: Annotated[int, Meta(ge=0)] = 0
+    tracks: Annotated[int, Meta(ge=0)] = 0
+    occupancy: dict[str, int] = {}
+    visits: dict[str, int] = {}
+    dwell: dict[str, float] = {}
+    latency_p50: Seconds | None = None
+    latency_p95: Seconds | None = None
+
+    @property
+    def fps_captured(self) -> float:
+        """Frames published per second of the time that the camera was there."""
+        return self.frames_captured / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def fps_processed(self) -> float:
+        """Frames per second that reached the tracker."""
+        return self.frames_processed / self.seconds if self.seconds > 0 else 0.0
 
 
 class SessionEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A camera's capture session, or one person's presence, changed its state.
 
     `scope` says whose: a camera is started, lost, recovered and ended; a person's presence is started,
-    updated and ended. `session` names it. `reason` says in words why, `frames` how many frames a
-    camera's session has published, `dropped` how many it has not, by reason.
+    updated and ended. `session` names it (a presence is named by its track). `reason` says in words why, `duration` is seconds.
+
+    Of a camera: `frames` is how many frames its session has published, `dropped` how many it has not, by reason, `next_number` the
+    number that its next frame would have.
+
+    Of a person: `time` is when it happened (first and last seen), `frames` in how many frames they were seen, `zones` how many
+    seconds they were in each zone, `box` where they were best seen. As far as it is known by then: `identity` is the name, or
+    `unknown-N`, `score` (0 to 1) how sure that is, `face` names the stored picture of the best face by its SHA-256. `known` tells
+    an enrolled person from a stranger.
     """
 
     TYPE: ClassVar[str] = "genesis.session.changed"
     STREAM: ClassVar[str] = "sessions"
+    SCHEMA: ClassVar[tuple[int, int]] = (1, 1)
 
     scope: Literal["camera", "person"]
     kind: Literal["started", "updated", "lost", "recovered", "ended"]
@@ -224,6 +308,15 @@ class SessionEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
     dropped: dict[str, int] = msgspec.field(default_factory=dict)
     track: str | None = None
     duration: Seconds = 0.0
+    next_number: Annotated[int, Meta(ge=0)] = 0
+    live: bool = False
+    zones: dict[str, float] = {}
+    box: Box | None = None
+    identity: str | None = None
+    identity_id: str | None = None
+    known: bool = False
+    score: Share | None = None
+    face: str = ""
 
 
 EVENT_TYPES: tuple[type[Event], ...] = (

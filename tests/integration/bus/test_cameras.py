@@ -6,15 +6,16 @@ from datetime import timedelta
 from itertools import count, permutations
 from typing import Literal
 
+import msgspec
 import pytest
 
 from genesis.bus.cameras import LedgerCameras
 from genesis.bus.ledger import Ledger
-from genesis.events import FrameCaptured, SessionEvent
+from genesis.events import FrameCaptured, MetricsEvent, SessionEvent
 from tests.events_of_tests import NOON, frame
 
 Kind = Literal["started", "lost", "recovered", "ended"]
-Published = tuple[str, FrameCaptured | SessionEvent]
+Published = tuple[str, FrameCaptured | SessionEvent | MetricsEvent]
 
 
 class Ledgered:
@@ -33,10 +34,16 @@ class Ledgered:
     def frame(self, number: int, name: str, second: float = 0.0) -> Published:
         return next(self._entries), frame(number, session=name, time=NOON + timedelta(seconds=second), frame_key=f"{name}-{number}")
 
+    def window(self, name: str, second: float) -> Published:
+        event = MetricsEvent(camera="door", time=NOON + timedelta(seconds=second), window=10.0, session=name, frames_processed=7)
+        return next(self._entries), event
+
     def note(self, *published: Published) -> None:
         for entry, event in published:
             if isinstance(event, FrameCaptured):
                 self._board.at(entry).seen(event)
+            elif isinstance(event, MetricsEvent):
+                self._board.at(entry).measured(event)
             else:
                 self._board.at(entry).changed(event)
 
@@ -45,6 +52,9 @@ class Ledgered:
         values = self.client.hmget("genesis:camera:door", "session", "number", "state", "frame_key")
         session, number, state, held = (value.decode() for value in values)
         return session, number, state, held
+
+    def figures(self) -> MetricsEvent:
+        return msgspec.json.decode(self.client.hget("genesis:figures:door", "figures"), type=MetricsEvent)
 
     def references(self) -> dict[bytes, bytes]:
         return self.client.hgetall("genesis:references")
@@ -93,3 +103,22 @@ def test_the_order_in_which_events_are_handled_makes_no_difference(board: Ledger
 
     assert board.known() == ("b", "1", "live", "b-1")
     assert board.references() == {b"b-1": b"1"}
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
+def test_the_newest_window_is_kept_whatever_the_order(board: Ledgered, order: tuple[int, ...]) -> None:
+    windows = [board.window("s", second) for second in (0, 10, 20.5)]
+
+    board.note(*(windows[index] for index in order))
+    board.note(*windows[:2])
+
+    assert board.figures() == windows[2][1]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
+def test_a_new_session_tells_its_figures_though_its_clock_is_behind(board: Ledgered, order: tuple[int, ...]) -> None:
+    windows = [board.window("a", 90_000), board.window("b", 0), board.window("b", 10)]
+
+    board.note(*(windows[index] for index in order))
+
+    assert board.figures() == windows[2][1]

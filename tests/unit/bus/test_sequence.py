@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genesis.bus.sequence import Line, Place, arrive, without
+from genesis.bus.sequence import Gap, Line, Place, arrive, without
 
 GAP = 10.0
 
@@ -21,7 +21,7 @@ def fed(places: list[Place], line: Line | None = None, now_ms: int = 0, gap: flo
     line, order = line or Line(), []
     for arrival in places:
         while True:
-            verdict = arrive(line, arrival, now_ms, gap)
+            verdict = arrive(line, arrival, now_ms, Gap(gap, gap))
             line = verdict.steps[-1].line if verdict.steps else verdict.line
             order += [(step.place.session, step.place.number) for step in verdict.steps]
             if verdict.kind != "go" or arrival.entry in {step.place.entry for step in verdict.steps}:
@@ -75,8 +75,8 @@ def test_a_gap_that_nothing_follows_is_passed_over_when_an_event_has_waited_that
 def test_what_comes_after_its_turn_is_late() -> None:
     _, line = fed([place(0), place(2), place(3, time=12.0)])
 
-    assert arrive(line, place(1), 0, GAP).kind == "late"
-    assert arrive(line, place(3), 0, GAP).kind == "late"
+    assert arrive(line, place(1), 0, Gap(GAP, GAP)).kind == "late"
+    assert arrive(line, place(3), 0, Gap(GAP, GAP)).kind == "late"
 
 
 def test_a_new_session_waits_for_the_last_events_of_the_one_before() -> None:
@@ -89,7 +89,7 @@ def test_a_new_session_waits_for_the_last_events_of_the_one_before() -> None:
     assert held == []
     assert last == [("a", 2)]
     assert begun == [("b", 0), ("b", 1)]
-    assert arrive(line, place(3, "a"), 0, GAP).kind == "late"
+    assert arrive(line, place(3, "a"), 0, Gap(GAP, GAP)).kind == "late"
 
 
 def test_sessions_that_wait_begin_in_the_order_in_which_they_were_published() -> None:
@@ -107,7 +107,7 @@ def test_a_second_entry_with_the_same_number_is_late() -> None:
 
     assert line.number == 1
     assert line.held == ()
-    assert arrive(line, place(1, published=2), 0, GAP).kind == "late"
+    assert arrive(line, place(1, published=2), 0, Gap(GAP, GAP)).kind == "late"
 
 
 def test_an_entry_that_is_gone_is_waited_for_no_more() -> None:
@@ -145,3 +145,36 @@ def test_the_capture_times_of_a_recording_say_nothing_about_a_gap() -> None:
 
     assert order == [("a", 0)]
     assert later == [("a", 2), ("a", 3), ("a", 4)]
+
+
+def test_a_new_session_begins_at_once_when_the_last_event_of_the_old_one_was_handled() -> None:
+    end = msgspec.structs.replace(place(1, "a"), last=True)
+
+    order, line = fed([place(0, "a"), end, place(0, "b", published=2000), place(1, "b", published=2001)])
+    late = arrive(line, place(0, "a"), 0, Gap(GAP, GAP))
+
+    assert order == [("a", 0), ("a", 1), ("b", 0), ("b", 1)]
+    assert late.kind == "late"
+
+
+def test_a_new_session_that_came_too_early_waits_for_the_last_event_of_the_old_one() -> None:
+    end = msgspec.structs.replace(place(2, "a"), last=True)
+
+    early, line = fed([place(0, "a"), place(0, "b", published=2000), end])
+    order, _ = fed([place(1, "a")], line)
+
+    assert early == [("a", 0)]
+    assert order == [("a", 1), ("a", 2), ("b", 0)]
+
+
+def test_a_live_camera_and_a_recording_have_gaps_of_their_own() -> None:
+    gap = Gap(waited=30.0, captured=12.0)
+    live = [place(0), place(2, time=2.0), place(3, time=15.0)]
+
+    _, line = fed(live[:1])
+    verdict = [arrive(arrive(line, live[1], 0, gap).line, live[2], now, gap).kind for now in (0, 29_999)]
+    recorded = [msgspec.structs.replace(one, live=False) for one in live]
+    waiting = [arrive(arrive(line, recorded[1], 0, gap).line, recorded[2], now, gap).kind for now in (0, 29_999, 30_000)]
+
+    assert verdict == ["go", "go"]
+    assert waiting == ["wait", "wait", "go"]

@@ -48,33 +48,43 @@ times = st.datetimes(timezones=zones)
 boxes = st.builds(Box, reals, reals, reals, reals)
 persons = st.builds(Person, box=boxes, confidence=shares, track=st.none() | words)
 losses = st.dictionaries(words, st.integers(-LARGEST, LARGEST), max_size=4)
+counts = st.dictionaries(words, numbers, max_size=3)
+spans = st.dictionaries(words, seconds, max_size=3)
+ways = st.sampled_from([None, "in", "out"])
+named = {"identity": st.none() | words, "identity_id": st.none() | words, "known": st.booleans()}
 common = {"camera": names, "time": times, "id": names, "traceparent": words}
 frames = {"session": names, "number": numbers, "width": sizes, "height": sizes, "live": st.booleans()}
 
 EVENTS: dict[type[Event], st.SearchStrategy[Any]] = {
-    FrameCaptured: st.builds(FrameCaptured, **common, **frames, frame_key=names),
+    FrameCaptured: st.builds(FrameCaptured, **common, **frames, frame_key=names, dropped=counts),
     PersonDetected: st.builds(
-        PersonDetected, **common, **frames, frame_key=words, persons=st.lists(persons, max_size=4).map(tuple), detector=words
+        PersonDetected, **common, **frames, frame_key=words, persons=st.lists(persons, max_size=4).map(tuple), detector=words,
+        dropped=counts, last=st.booleans(),
     ),
     FaceRecognized: st.builds(
         FaceRecognized, **common, session=names, number=numbers, person=boxes, box=boxes, model=words, identity=st.none() | words,
-        distance=st.none() | reals, threshold=st.none() | reals, track=st.none() | words,
+        distance=st.none() | reals, threshold=st.none() | reals, track=st.none() | words, index=st.none() | numbers, score=st.none() | shares,
     ),
     ZoneEvent: st.builds(
-        ZoneEvent, **common, kind=st.sampled_from(["entered", "exited", "loitering"]), zone=names, track=names, session=words,
-        box=st.none() | boxes, dwell=seconds,
+        ZoneEvent, **common, kind=st.sampled_from(["entered", "exited", "loitering", "crossed", "identified"]), zone=words, track=names,
+        session=words, box=st.none() | boxes, dwell=seconds, number=st.none() | numbers, occupancy=numbers, direction=ways, **named,
+        face=words, frame_key=words,
     ),
     AlertEvent: st.builds(
-        AlertEvent, **common, rule=names, severity=st.sampled_from(["low", "medium", "high", "critical"]), message=words, cause=words
+        AlertEvent, **common, rule=names, severity=st.sampled_from(["low", "medium", "high", "critical"]), message=words, cause=words,
+        kind=st.sampled_from(["raised", "updated"]), alert=words, zone=words, track=words, box=st.none() | boxes, dwell=seconds,
+        persons=numbers, direction=ways, **named, snapshot=words, notify=st.lists(words, max_size=3).map(tuple),
     ),
     MetricsEvent: st.builds(
         MetricsEvent, **common, window=st.floats(0, exclude_min=True, allow_nan=False, allow_infinity=False), frames_captured=numbers,
-        frames_processed=numbers, persons=numbers, dropped=losses,
+        frames_processed=numbers, persons=numbers, dropped=losses, session=words, seconds=seconds, late=numbers, most_persons=numbers,
+        tracks=numbers, occupancy=counts, visits=counts, dwell=spans, latency_p50=st.none() | seconds, latency_p95=st.none() | seconds,
     ),
     SessionEvent: st.builds(
         SessionEvent, **common, scope=st.sampled_from(["camera", "person"]),
         kind=st.sampled_from(["started", "updated", "lost", "recovered", "ended"]), session=names, reason=words, frames=numbers,
-        dropped=losses, track=st.none() | words, duration=seconds,
+        dropped=losses, track=st.none() | words, duration=seconds, next_number=numbers, live=st.booleans(), zones=spans,
+        box=st.none() | boxes, **named, score=st.none() | shares, face=words,
     ),
 }  # fmt: skip
 
@@ -121,7 +131,7 @@ def test_the_fields_are_those_of_cloud_events() -> None:
         "type": "genesis.frame.captured",
         "time": "2026-02-03T04:05:06.789012Z",
         "subject": "door",
-        "dataschema": "urn:genesis:frame:captured:1.0",
+        "dataschema": "urn:genesis:frame:captured:1.1",
         "datacontenttype": "application/json",
         "traceparent": "00-" + "a" * 32 + "-" + "b" * 16 + "-01",
         "framekey": "door-7",

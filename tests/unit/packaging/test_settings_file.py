@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import yaml
 from pydantic import BaseModel, Field
@@ -29,7 +31,7 @@ def test_the_file_has_every_setting_and_its_meaning(text):
     for key, _, _, description in described():
         assert " ".join(description.split()) in prose, key
         if "[]" in key:
-            assert f"{key.partition('].')[2]}:" in prose
+            assert f"{key.rpartition('.')[2]}:" in prose
             continue
         level = values
         for part in key.split("."):
@@ -59,3 +61,17 @@ def test_the_example_of_a_camera_can_be_used(text, tmp_path):
     cameras = load(file).cameras
 
     assert [(camera.name, camera.fps) for camera in cameras] == [("door", 5)]
+    assert [(zone.name, len(zone.polygon)) for zone in cameras[0].zones] == [("hall", 4)]
+    assert [line.name for line in cameras[0].lines] == ["doorstep"]
+
+
+def test_the_examples_of_alerts_can_be_used(text, tmp_path):
+    section = text.split("\nalerts:\n")[1].split("\n\n")[0]
+    file = tmp_path / "settings.yaml"
+    lines = [line for line in section.splitlines() if line not in {"  rules: []", "  notifiers: []"}]
+    file.write_text("\n".join(["alerts:", *(re.sub(r"^  # (?=  |rules:|notifiers:)", "  ", line) for line in lines)]))
+
+    alerts = load(file).alerts
+
+    assert [(rule.name, rule.hours, rule.notify) for rule in alerts.rules] == [("night", ("22:00-06:00",), ("guard",))]
+    assert [notifier.url for notifier in alerts.notifiers] == ["https://example.org/hook"]
