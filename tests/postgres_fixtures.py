@@ -26,7 +26,7 @@ DECLARE
 BEGIN
     PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid();
     FOREACH name IN ARRAY
-        '{face_embeddings,face_models,redirects,sightings,identities,erasures,sessions,zone_events,alerts,metrics}'::text[]
+        '{face_embeddings,face_models,redirects,sightings,identities,erasures,sessions,presences,zone_events,alerts,metrics}'::text[]
     LOOP
         EXECUTE 'DELETE FROM ' || name;
     END LOOP;

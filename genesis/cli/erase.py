@@ -6,7 +6,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from genesis.cli.ledgers import Place, Places
     from genesis.settings import Settings
     from genesis.storage.database import Database
-    from genesis.storage.erasure import Erasure
+    from genesis.storage.erasure import Erased, Erasure
     from genesis.storage.gallery import Identity
 
 WAIT_SECONDS = 60.0
@@ -100,7 +100,7 @@ def erase(identity: Identity, database: Database, settings: Settings, seconds: f
         DatabaseUnavailableError: the database is away; it can be done again.
     """
     from genesis.cli.ledgers import ledgers  # noqa: PLC0415 - --help stays quick
-    from genesis.storage.crops import CropError, Crops  # noqa: PLC0415
+    from genesis.storage.crops import FOLDER, SNAPSHOTS  # noqa: PLC0415
     from genesis.storage.erasure import begin, finish, scrub  # noqa: PLC0415
 
     report, until = Report(), time.monotonic() + seconds
@@ -108,18 +108,37 @@ def erase(identity: Identity, database: Database, settings: Settings, seconds: f
     with ledgers(settings) as places:
         report.notes += [f"{reason}; nothing was looked for there" for reason in places.absent]
         settled = _of_ledgers(places, erasure, database, report, until, stopped or threading.Event())
-        try:
-            report.add("pictures", Crops(settings.data_dir).delete(erasure.crops))
-        except CropError as error:
-            report.left.append(str(error))
+        _delete(settings, report, FOLDER, erasure.crops)
+        _delete(settings, report, SNAPSHOTS, erasure.snapshots)
         if not settled and seconds:
             return report  # the faces are still needed: by them late frames are known to be this person's
         erased = database.run(lambda cursor: finish(cursor, erasure))
         report.finished = True
         for what, count in erased.counts.items():
             report.add(what, count)
+        # An alert about them may have come meanwhile.
+        _delete(settings, report, SNAPSHOTS, erased.snapshots)
+        if stay := _nameless(erased):
+            report.notes.append(f"{stay} without anything that tells whose they are")
         report.left += [f"{what} (in the database's files)" for what in scrub(database).left]
     return report
+
+
+def _delete(settings: Settings, report: Report, folder: str, pictures: Sequence[str]) -> None:
+    from genesis.storage.crops import FOLDER, CropError, Crops  # noqa: PLC0415 - --help loads no SQL
+
+    try:
+        report.add("pictures" if folder == FOLDER else folder, Crops(settings.data_dir, folder).delete(pictures))
+    except CropError as error:
+        report.left.append(str(error))
+
+
+def _nameless(erased: Erased) -> str:
+    from genesis.cli.people import counted  # noqa: PLC0415 - --help stays quick
+
+    stay = ((erased.presences, "presence"), (erased.alerts, "alert"))
+    told = " and ".join(counted(count, what) for count, what in stay if count)
+    return told and f"{told} {'stays' if erased.presences + erased.alerts == 1 else 'stay'}"
 
 
 def _of_ledgers(places: Places, erasure: Erasure, database: Database, report: Report, until: float, stopped: threading.Event) -> bool:
@@ -140,7 +159,7 @@ def _of_one(
     place: Place, ledger: Ledger, cache: FrameCache, scrubber: Scrubber, erasure: Erasure, database: Database, report: Report, until: float
 ) -> bool:
     from genesis.bus.persistence import rewrite_files  # noqa: PLC0415 - --help stays quick
-    from genesis.cli.erasing import Meant, remove_frames, wait  # noqa: PLC0415
+    from genesis.cli.erasing import Meant, forget_names, forget_states, remove_frames, wait  # noqa: PLC0415
     from genesis.cli.people import counted  # noqa: PLC0415
     from genesis.cli.removal import Progress  # noqa: PLC0415
 
@@ -161,7 +180,13 @@ def _of_one(
         # The frame cache of `genesis up` lives only as long as that.
         if not place.idle:
             report.left.append(f"cached frames, which expire by themselves: {error}")
+    # Before the entries: what tells the end of a presence takes the name from there.
+    forgotten = forget_names(ledger, erasure.tracks)
+    report.add("named tracks", forgotten)
+    forgotten += forget_states(scrubber, erasure)
     removed = scrubber.remove(Meant(erasure, None if erasure.name else _resembles(database, erasure)), 0.0 if place.idle else until)
+    # A name that was under way has been noted again.
+    forgotten += forget_names(ledger, erasure.tracks) + forget_states(scrubber, erasure)
     report.add("stream entries", removed.entries)
     report.add("dead letters", removed.letters)
     if removed.beside:
@@ -171,7 +196,7 @@ def _of_one(
     for stream, count in removed.left.items():
         report.left.append(f"{counted(count, 'entry', 'entries')} of {stream} about this person, not handled yet ({place.title})")
     report.left += [f"bytes of removed entries in the files of {place.title}, until {stream} is trimmed" for stream in removed.lingering]
-    if (removed.entries or removed.letters) and (reason := rewrite_files(ledger, time.monotonic() + _FILES_SECONDS)):
+    if (removed.entries or removed.letters or forgotten) and (reason := rewrite_files(ledger, time.monotonic() + _FILES_SECONDS)):
         report.left.append(f"{place.title}: {reason}")
     return not under_way
 

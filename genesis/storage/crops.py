@@ -1,4 +1,4 @@
-"""Pictures of faces, as files named by their content below the data folder; they go with the last row that names them."""
+"""Pictures of faces and of alerts, as files named by their content below the data folder; they go with the last row that names them."""
 
 from __future__ import annotations
 
@@ -14,30 +14,40 @@ from typing import Any
 from genesis.errors import RetryableError, UsageError
 
 FOLDER = "crops"
+"""Where the pictures of faces lie."""
+SNAPSHOTS = "snapshots"
+"""Where the pictures of alerts lie."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _TEMPORARY = ".part"
 _BATCH = 1000  # names asked about at once
-_UNUSED = """
-    SELECT sha FROM unnest(%s::text[]) AS sha
-    WHERE NOT EXISTS (SELECT FROM sightings WHERE crop = sha AND crop <> '')
-        AND NOT EXISTS (SELECT FROM face_embeddings WHERE crop = sha AND crop <> '')
-"""
+_UNUSED = {
+    FOLDER: """
+        SELECT sha FROM unnest(%s::text[]) AS sha
+        WHERE NOT EXISTS (SELECT FROM sightings WHERE crop = sha AND crop <> '')
+            AND NOT EXISTS (SELECT FROM face_embeddings WHERE crop = sha AND crop <> '')
+            AND NOT EXISTS (SELECT FROM presences WHERE face = sha AND face <> '')
+    """,
+    SNAPSHOTS: """
+        SELECT sha FROM unnest(%s::text[]) AS sha WHERE NOT EXISTS (SELECT FROM alerts WHERE snapshot = sha AND snapshot <> '')
+    """,
+}
 
 
 class CropError(RetryableError):
-    """A picture of a face can't be written or removed: the disk is full, or the folder is not ours. The message names the file."""
+    """A picture can't be written or removed: the disk is full, or the folder is not ours. The message names the file."""
 
 
 class Crops:
-    """The pictures of one installation.
+    """The pictures of one installation: of faces, or of alerts.
 
     Args:
-        data_dir: of the installation; a folder `crops` is made in it when the first one comes.
+        data_dir: of the installation; the folder is made in it when the first one comes.
+        folder: `crops` or `snapshots`.
     """
 
-    def __init__(self, data_dir: Path) -> None:
-        self._folder = data_dir / FOLDER
+    def __init__(self, data_dir: Path, folder: str = FOLDER) -> None:
+        self._folder = data_dir / folder
 
     def path(self, sha: str) -> Path:
         """Return where a picture lies, or would lie.
@@ -46,7 +56,7 @@ class Crops:
             UsageError: that is no SHA-256 in small hexadecimal digits.
         """
         if not _SHA256.fullmatch(sha):
-            msg = f"no picture of a face can have the name {sha[:80]!r}: expected 64 hexadecimal digits"
+            msg = f"no picture can have the name {sha[:80]!r}: expected 64 hexadecimal digits"
             raise UsageError(msg)
         return self._folder / sha[:2] / f"{sha}.jpg"
 
@@ -119,9 +129,9 @@ class Crops:
                     yield path
 
 
-def unused(cursor: Any, shas: Iterable[str]) -> list[str]:
-    """Return which pictures no row names (any more)."""
-    cursor.execute(_UNUSED, (list(shas),))
+def unused(cursor: Any, shas: Iterable[str], folder: str = FOLDER) -> list[str]:
+    """Return which pictures of a folder no row names (any more)."""
+    cursor.execute(_UNUSED[folder], (list(shas),))
     return [sha for (sha,) in cursor.fetchall()]
 
 

@@ -15,6 +15,7 @@ import psycopg2
 from genesis.errors import RetryableError, UsageError
 from genesis.storage.faces import NewFace, StoredFace, add_faces, drop_surplus, register_model, stored_faces
 from genesis.storage.identities import (
+    WHO,
     Identity,
     IdentityBusyError,
     Kind,
@@ -48,6 +49,14 @@ _MOVE_SIGHTINGS = """
     ), moved AS (UPDATE sightings s SET identity_id = %(id)s FROM before b WHERE s.event_id = b.event_id)
     SELECT identity_id::text FROM before WHERE identity_id IS NOT NULL
 """
+_TRACKS = "SELECT DISTINCT track FROM sightings WHERE event_id = ANY(%s) AND track IS NOT NULL"
+# The presences that those sightings have named.
+_MOVE_PRESENCES = f"""
+    UPDATE presences SET identity_id = %(id)s WHERE session IN (
+        SELECT p.session FROM presences p {WHO.format("p")}
+        WHERE p.session = ANY(%(tracks)s) AND coalesce(i.id, p.identity_id) = ANY(%(owners)s::uuid[])
+    )
+"""  # noqa: S608 - constants
 _LEFT_WITHOUT_SIGHTINGS = """
     DELETE FROM identities i WHERE id = ANY(%s::uuid[]) AND kind = 'unknown' AND erasing IS NULL
         AND NOT EXISTS (SELECT FROM sightings WHERE identity_id = i.id)
@@ -269,6 +278,8 @@ def _take_sightings(cursor: Cursor, identity_id: str, events: Sequence[str]) -> 
     owners = {row[0] for row in cursor.fetchall()}
     cursor.execute(_MOVE_SIGHTINGS, {"events": list(events), "id": identity_id})
     owners |= {row[0] for row in cursor.fetchall()}
+    cursor.execute(_TRACKS, (list(events),))
+    cursor.execute(_MOVE_PRESENCES, {"id": identity_id, "tracks": [row[0] for row in cursor.fetchall()], "owners": sorted(owners)})
     cursor.execute(_LEFT_WITHOUT_SIGHTINGS, (sorted(owners),))
 
 

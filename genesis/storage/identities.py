@@ -36,6 +36,10 @@ _BY_PREFIX = """
     SELECT id::text FROM identities WHERE replace(id::text, '-', '') LIKE %(prefix)s
     UNION SELECT identity_id::text FROM redirects WHERE replace(merged_id::text, '-', '') LIKE %(prefix)s LIMIT 2
 """
+WHO = """
+    LEFT JOIN redirects r ON r.merged_id = {0}.identity_id LEFT JOIN identities i ON i.id = coalesce(r.identity_id, {0}.identity_id)
+"""
+"""SQL: joins as `i` who the `identity_id` of a table is by now; nobody, if the person is gone."""
 _RESOLVED = "SELECT coalesce((SELECT identity_id FROM redirects WHERE merged_id = %s), %s)::text"
 
 

@@ -23,7 +23,7 @@ from genesis.storage.trouble import DatabaseRefusesError, DatabaseUnavailableErr
 
 __all__ = ["REVISIONS", "VERSION_TABLE", "SchemaError", "SchemaStatus", "require", "status", "upgrade"]
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """All revisions, in the order in which they are made; a test holds them against the files."""
 VERSION_TABLE = "genesis_schema"
 """Where the revision stands; not Alembic's own name, so that a database may be shared."""
@@ -127,7 +127,7 @@ def _migrate(raw: Any, place: Place) -> None:
                 _refuse_newer(found, place)
                 extension.ensure(cursor, place)
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, REVISIONS[-1])
     except DBAPIError as error:
         # SQLAlchemy wraps what psycopg2 says.
         raise error.orig if isinstance(error.orig, psycopg2.Error) else error from None

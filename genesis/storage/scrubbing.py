@@ -24,7 +24,7 @@ from genesis.storage.trouble import words
 
 Cursor = Any  # psycopg2's, which carries no types
 
-TABLES = ("sightings", "face_embeddings", "redirects", "identities", "alerts")
+TABLES = ("sightings", "face_embeddings", "redirects", "identities", "alerts", "presences", "sessions")
 """Those that hold what is known of a person."""
 LOCK_SECONDS = 30
 """How long a table's other users are waited for."""

@@ -8,16 +8,15 @@ meanwhile: an erasure that begins at the same moment waits and finds the sightin
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from genesis.errors import MalformedEventError, RetryableError
+from genesis.errors import RetryableError
 from genesis.events import FaceRecognized
 from genesis.storage.crops import unused
+from genesis.storage.custody import Held, hold, hold_named
 from genesis.storage.faces import NewFace, add_faces, drop_surplus, register_model
-from genesis.storage.identities import resolved
-from genesis.storage.records import cleaned
+from genesis.storage.rows import cleaned
 from genesis.storage.search import Match, search
 from genesis.storage.seen import Filters, NoSuchSightingError, Sighting, face_of, get, sightings
 from genesis.storage.upserts import upsert
@@ -36,8 +35,9 @@ _SAME = 1e-4  # distances that differ by less are one: those of events are round
 _TRIES = 3
 _LOCK_CLASS = 0x6E65
 _LOCK = "SELECT pg_advisory_xact_lock(%s, hashtext(%s))"
-_STORED = "SELECT s.identity_id::text, i.label FROM sightings s LEFT JOIN identities i ON i.id = s.identity_id WHERE s.event_id = %s"
-_HOLD = "SELECT label, kind, erasing IS NOT NULL FROM identities WHERE id = %s FOR KEY SHARE"
+_STORED = """
+    SELECT s.identity_id::text, i.label, i.kind FROM sightings s LEFT JOIN identities i ON i.id = s.identity_id WHERE s.event_id = %s
+"""
 _NEW_UNKNOWN = "INSERT INTO identities (kind, unknown_number) VALUES ('unknown', nextval('unknown_numbers')) RETURNING id::text, label"
 
 
@@ -49,6 +49,7 @@ class Stored:
         new: whether a sighting was stored now.
         identity_id: whose it is; None: nobody could be told apart, or it was refused.
         label: what that person is called.
+        known: whether they are enrolled.
         refused: why nothing is stored; None: it is, now or before.
         crop_to_delete: picture of the face that no row has, and that must not stay.
     """
@@ -58,6 +59,7 @@ class Stored:
     label: str | None = None
     refused: str | None = None
     crop_to_delete: str | None = None
+    known: bool = False
 
 
 def store(cursor: Cursor, event: FaceRecognized, *, unknown_distance: float | None, exact_below: int = EXACT_BELOW) -> Stored:
@@ -82,58 +84,29 @@ def store(cursor: Cursor, event: FaceRecognized, *, unknown_distance: float | No
         cursor.execute(_LOCK, (_LOCK_CLASS, event.model))
     cursor.execute(_STORED, (event.id,))
     if before := cursor.fetchone():
-        identity_id, label = before
-        return Stored(new=False, identity_id=identity_id, label=label)
+        identity_id, label, kind = before
+        return Stored(new=False, identity_id=identity_id, label=label, known=kind == "known")
     if event.identity_id is not None:
-        held = _known(cursor, event.identity_id)
+        held = hold_named(cursor, type(event).__name__, event.identity_id)
     elif unknown:
         held = _unknown(cursor, event, embedding, unknown_distance, exact_below)
     else:
-        held = _Held(None, None)
+        held = Held(None, None)
     if held.refused:
         free = unused(cursor, [event.crop]) if event.crop else []
         return Stored(new=False, refused=ERASED, crop_to_delete=next(iter(free), None))
-    return Stored(_insert(cursor, event, held.identity_id, embedding), held.identity_id, held.label)
+    return Stored(_insert(cursor, event, held.identity_id, embedding), held.identity_id, held.label, known=held.kind == "known")
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """Whose a sighting is to be: an identity whose row is held until the transaction ends."""
-
-    identity_id: str | None
-    label: str | None
-    kind: str = "unknown"
-    refused: bool = False
-
-
-_REFUSED = _Held(None, None, refused=True)
-
-
-def _known(cursor: Cursor, identity_id: str) -> _Held:
-    try:
-        wanted = str(uuid.UUID(identity_id))
-    except ValueError:
-        msg = f"FaceRecognized: identity_id is {identity_id[:50]!r}, expected a UUID"
-        raise MalformedEventError(msg) from None
-    for _ in range(_TRIES):
-        target = resolved(cursor, wanted)
-        held = _hold(cursor, target)
-        if held is not None:
-            return held
-        if resolved(cursor, wanted) == target:  # else merged at this moment
-            break
-    return _REFUSED
-
-
-def _unknown(cursor: Cursor, event: FaceRecognized, embedding: Any, unknown_distance: Any, exact_below: int) -> _Held:
+def _unknown(cursor: Cursor, event: FaceRecognized, embedding: Any, unknown_distance: Any, exact_below: int) -> Held:
     for _ in range(_TRIES):
         matches = search(cursor, event.model, embedding, exact_below=exact_below, limit=_NEAREST, kinds=("known", "unknown"))
         match = next((match for match in matches if match.distance <= unknown_distance and _counts(match, event)), None)
         if match is None:
             cursor.execute(_NEW_UNKNOWN)
-            held: _Held | None = _Held(*cursor.fetchone())
+            held: Held | None = Held(*cursor.fetchone())
         else:
-            held = _hold(cursor, match.identity_id)
+            held = hold(cursor, match.identity_id)
         if held is not None:
             if not held.refused and held.kind == "unknown":
                 _remember(cursor, event, held.identity_id, embedding)
@@ -147,16 +120,6 @@ def _counts(match: Match, event: FaceRecognized) -> bool:
     if match.kind == "unknown" or match.erasing or event.distance is None:
         return True
     return match.distance < event.distance - _SAME
-
-
-def _hold(cursor: Cursor, identity_id: str) -> _Held | None:
-    """Hold an identity's row; None: it is not there (any more)."""
-    cursor.execute(_HOLD, (identity_id,))
-    row = cursor.fetchone()
-    if row is None:
-        return None
-    label, kind, erasing = row
-    return _REFUSED if erasing else _Held(identity_id, label, kind)
 
 
 def _remember(cursor: Cursor, event: FaceRecognized, identity_id: str | None, embedding: Embedding) -> None:

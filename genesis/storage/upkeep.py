@@ -15,13 +15,13 @@ logger = logging.getLogger(__name__)
 
 
 def sweep_now(settings: Settings) -> dict[str, int]:
-    """Sweep, over a connection that is closed again; return how many rows of each kind, and crops, were removed.
+    """Sweep, over a connection that is closed again; return how many rows of each kind, and pictures, were removed.
 
     Raises:
         ServerUnavailableError: the database is away, or refuses us.
         UsageError: its schema does not fit.
     """
-    from genesis.storage.crops import Crops  # noqa: PLC0415 - no SQL where nothing is stored
+    from genesis.storage.crops import SNAPSHOTS, Crops  # noqa: PLC0415 - no SQL where nothing is stored
     from genesis.storage.database import Database  # noqa: PLC0415
     from genesis.storage.retention import sweep  # noqa: PLC0415
     from genesis.storage.server import dsn_of  # noqa: PLC0415
@@ -29,7 +29,8 @@ def sweep_now(settings: Settings) -> dict[str, int]:
     storage = settings.storage
     database = Database(storage, storage.dsn or dsn_of(settings.data_dir))
     try:
-        return dict(sweep(database, storage.retention, Crops(settings.data_dir), datetime.now(timezone.utc)))
+        pictures = Crops(settings.data_dir), Crops(settings.data_dir, SNAPSHOTS)
+        return dict(sweep(database, storage.retention, pictures[0], datetime.now(timezone.utc), pictures[1]))
     finally:
         database.close()
 

@@ -14,16 +14,21 @@ import pytest
 import redis
 from click.testing import CliRunner, Result
 
+from genesis.analytics.alerting.memory import Alerting, Track, Who
 from genesis.bus.ledger import Delivery, Ledger
+from genesis.bus.sequence import Line
+from genesis.bus.tracks import LedgerTracks
 from genesis.cache import FrameCache
 from genesis.cli.main import main
+from genesis.context import Naming
 from genesis.embedded.redis import RedisServer
-from genesis.events import AlertEvent, Event, FaceRecognized, completed
+from genesis.events import AlertEvent, Event, FaceRecognized, SessionEvent, ZoneEvent, completed
 from genesis.settings import Settings
-from genesis.storage.crops import Crops
+from genesis.storage.crops import SNAPSHOTS, Crops
 from genesis.storage.database import Database
 from genesis.storage.erasure import begin
 from genesis.storage.gallery import NewFace, enroll, identities
+from genesis.storage.records import store as store_record
 from genesis.storage.sightings import store
 from tests.catalogue import builtin_subscriptions
 from tests.events_of_tests import frame, persons
@@ -140,7 +145,7 @@ def test_nothing_is_found_of_an_erased_person_and_everything_of_the_others(site:
         site.sees(number + 70, GRACE, "Grace")
     site.sees(30, STRANGER)
     site.publish(AlertEvent(camera="door", time=frame().time, rule="known", message=f"{NAME} came", cause="event-1", id="alert-1"))
-    site.work(("alerts", "alert-workers"))
+    site.work(("alerts", "alert-workers"), ("alerts", "notification-workers"))
     buried(site.bus, seen(4, ADA, identity=NAME, identity_id=site.ids[NAME]), GROUP)
     words = (NAME.encode(), site.ids[NAME].encode(), b"event-1", b"event-2", b"event-4")
     assert len(site.found(*words)) >= 8
@@ -159,6 +164,47 @@ def test_nothing_is_found_of_an_erased_person_and_everything_of_the_others(site:
     assert first == f"erase {NAME}: 2 photos, 2 faces, 3 sightings, by door, 5 pictures. It can't be undone."
     assert second == (f"removed: {NAME}, 3 cached frames, 5 stream entries, 1 dead letter, 5 pictures, 2 photos, 2 embeddings, 3 sightings")
     assert re.fullmatch(r"note: \d settled entr(y|ies) beside them went, too: they shared their memory", rest[0])
+
+
+def test_presences_alerts_and_what_is_remembered_of_a_person_lose_the_name(site: Site) -> None:
+    site.sees(1, ADA, NAME)
+    site.sees(71, GRACE, "Grace")
+    snapshots = Crops(site.settings.data_dir, SNAPSHOTS)
+    pictures = {name: snapshots.put(f"view of {name}".encode()) for name in (NAME, "Grace")}
+    for name, track in ((NAME, "s1-1"), ("Grace", "s1-2")):
+        told = {"camera": "door", "time": frame().time, "identity": name, "identity_id": site.ids[name], "known": True}
+        events = [
+            SessionEvent(**told, scope="person", kind="updated", session=track, track=track),
+            SessionEvent(**told, scope="person", kind="ended", session=track, track=track, duration=9.0),
+            ZoneEvent(**told, kind="identified", track=track),
+            AlertEvent(**told, rule="seen", track=track, message=f"{name} came", snapshot=pictures[name]),
+            AlertEvent(camera="door", time=frame().time, rule="text", message=f"who is {name}?"),
+        ]
+        site.publish(*events)
+        for event in map(completed, events):
+            site.database.run(lambda cursor, event=event: store_record(cursor, event))
+        LedgerTracks(site.bus).named(track, Naming(name, site.ids[name], known=True))
+    for row in builtin_subscriptions():
+        site.work((row.event.STREAM, row.group))
+    who = {track: Track(who=Who(name, site.ids[name], known=True)) for name, track in ((NAME, "s1-1"), ("Grace", "s1-2"))}
+    states = site.bus.keys.states("genesis:zones", "zone-workers")
+    site.bus.client.hset(states, "door", f"7 {Line(number=3, state=Alerting(tracks=who).plain).text}")
+    words = (NAME.encode(), site.ids[NAME].encode())
+    of_grace = len(site.found(b"Grace"))
+    assert {"genesis:zones", "genesis:sessions", "genesis:alerts", "genesis:track:s1-1", states} <= set(site.found(*words))
+
+    erased = erase(NAME, "--yes")
+
+    assert erased.exit_code == 0, erased.output
+    assert [place for place in site.found(*words) if place != "table erasures"] == []
+    assert (snapshots.path(pictures[NAME]).exists(), snapshots.path(pictures["Grace"]).exists()) == (False, True)
+    assert "1 named track" in erased.stdout
+    assert "1 snapshot" in erased.stdout
+    assert "note: 1 presence and 1 alert stay without anything that tells whose they are" in erased.stdout
+    version, _, kept = site.bus.client.hget(states, "door").partition(b" ")
+    assert (version, Line.parse(kept).number, list(Alerting.parse(Line.parse(kept).state).tracks)) == (b"8", 3, ["s1-2"])
+    assert len(site.found(b"Grace")) >= of_grace - 4  # settled entries beside the others may go with them
+    assert LedgerTracks(site.bus).naming("s1-2") is not None
 
 
 def test_an_unknown_person_is_erased_with_the_faces_that_were_refused(site: Site) -> None:

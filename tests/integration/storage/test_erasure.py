@@ -15,7 +15,7 @@ pytest.importorskip("psycopg2", reason="no PostgreSQL in this environment: make 
 
 import psycopg2
 
-from genesis.events import AlertEvent
+from genesis.events import AlertEvent, SessionEvent
 from genesis.settings import Retention, Storage
 from genesis.storage import cluster, scrubbing
 from genesis.storage.crops import Crops
@@ -23,6 +23,7 @@ from genesis.storage.database import Database
 from genesis.storage.erasure import begin, finish, scrub
 from genesis.storage.faces import index_name
 from genesis.storage.gallery import NoSuchIdentityError, enroll, find, merge, name_unknown, rename
+from genesis.storage.presences import presences
 from genesis.storage.records import store as store_record
 from genesis.storage.retention import sweep
 from genesis.storage.schema import upgrade
@@ -50,6 +51,18 @@ def live(database: Database) -> str:
     keep(database, seen(6, EVE))
     keep(database, seen(7, EVE, 1))
     database.run(lambda c: store_record(c, AlertEvent(id="a1", camera="door", time=NOON, rule="seen", cause="event-1", message="x")))
+    named = {"identity": NAME, "identity_id": ada, "known": True}
+    presence = {"camera": "door", "time": NOON, "scope": "person", "session": "track-1", "score": 0.9, "face": crop("event 4")}
+    database.run(lambda c: store_record(c, SessionEvent(id="p1", kind="updated", **presence, **named)))
+    database.run(lambda c: store_record(c, SessionEvent(id="p2", kind="ended", duration=3.0, **presence, **named)))
+    alert = {"camera": "door", "time": NOON, "rule": "yard", "track": "track-1"}
+    for event in (
+        AlertEvent(id="a3", alert="a3", message="somebody in the yard", snapshot=crop("the yard"), **alert),
+        AlertEvent(id="a4", alert="a3", kind="updated", message=f"{NAME} in the yard", **alert, **named),
+        AlertEvent(id="a5", alert="a5", message="two in the yard", snapshot=crop("two"), **alert),
+        AlertEvent(id="a6", alert="a6", message="Bob in the yard", snapshot=crop("two"), **{**alert, "track": "track-2"}),
+    ):
+        database.run(lambda c, event=event: store_record(c, event))
     spoken = f"{NAME.upper()} and Bob at the door; {NAME}s are others"
     database.run(lambda c: store_record(c, AlertEvent(id="a2", camera="door", time=NOON, rule="seen", cause="z", message=spoken)))
     return ada
@@ -84,6 +97,8 @@ def test_no_row_of_an_erased_person_is_left(database):
     assert [trace for trace in traces_in_rows(range(5), ADA) if trace in text] == [f"{NAME}"]  # of the others who are called so
     assert f"(erased) and Bob at the door; {NAME}s are others" in text
     assert erased.counts == {"photos": 3, "embeddings": 3, "sightings": 6, "alerts": 1}
+    assert (erased.presences, erased.alerts, erased.snapshots) == (1, 3, (crop("the yard"),))  # not the one that Bob's alert has, too
+    assert "somebody in the yard" in text
     assert set(erased.event_ids) == {f"event-{number}" for number in range(6)}
     expected = {*(crop(f"event {number}") for number in range(5)), *(crop(f"photo {ADA} {nth}") for nth in range(1, 4))}
     assert set(erased.crops) == set(erasure.crops) == expected  # not the one that Bob has, too
@@ -100,6 +115,30 @@ def test_the_others_are_left(database):
     assert database.run(lambda c: find(c, "unknown-1")).sightings == 2
     with pytest.raises(NoSuchIdentityError):
         database.run(lambda c: find(c, NAME))
+
+
+def test_a_presence_stays_without_whose_it_was(database):
+    live(database)
+
+    erasure = database.run(lambda c: begin(c, NAME))
+    database.run(lambda c: finish(c, erasure))
+
+    (left,) = database.run(presences)
+    assert (erasure.tracks, erasure.names) == (("track-1",), (NAME,))
+    assert (left.session, left.seconds, left.identity, left.identity_id, left.face) == ("track-1", 3.0, None, None, "")
+
+
+def test_somebody_elses_presence_keeps_the_name_though_the_person_was_seen_in_it(database):
+    ada = database.run(lambda c: enroll(c, NAME, MODEL, [photo(ADA)])).identity.id
+    bob = database.run(lambda c: enroll(c, "Bob", MODEL, [photo(BOB)])).identity.id
+    keep(database, seen(1, ADA, identity_id=ada, track="track-1"))
+    named = {"identity": "Bob", "identity_id": bob, "known": True}
+    told = SessionEvent(id="p1", camera="door", time=NOON, scope="person", kind="ended", session="track-1", **named)
+    database.run(lambda c: store_record(c, told))
+
+    database.run(lambda c: finish(c, begin(c, NAME)))
+
+    assert [one.identity for one in database.run(presences)] == ["Bob"]
 
 
 def test_while_it_lasts_the_sightings_are_not_shown_any_more(database):
@@ -170,7 +209,7 @@ def test_no_byte_of_an_erased_person_is_left_in_the_files(own_server):
         cursor.execute("ANALYZE; CHECKPOINT")
     traces = [
         NAME.encode(), OLD_NAME.encode(), NAME.casefold().encode(), face(ADA, 2).tobytes(), face(ADA, 3)[:2].tobytes(),
-        wide[100:120].tobytes(), *(crop(f"event {number}").encode() for number in range(5)), b"event-3",
+        wide[100:120].tobytes(), crop("the yard").encode(), *(crop(f"event {number}").encode() for number in range(5)), b"event-3",
         *(hashlib.sha256(f"photo {ADA} {nth}".encode()).hexdigest().encode() for nth in (1, 2, 3)),
     ]  # fmt: skip
     before = {trace for trace in traces if files_with(own_server.folder, trace)}

@@ -14,9 +14,10 @@ import psycopg2
 from genesis.events import AlertEvent, MetricsEvent, SessionEvent, ZoneEvent
 from genesis.settings import Retention
 from genesis.storage import retention
-from genesis.storage.crops import Crops
+from genesis.storage.crops import SNAPSHOTS, Crops
 from genesis.storage.erasure import begin
 from genesis.storage.gallery import enroll, identities
+from genesis.storage.presences import presences
 from genesis.storage.records import store as store_record
 from genesis.storage.retention import sweep
 from genesis.storage.sightings import sightings, store
@@ -122,6 +123,61 @@ def test_each_kind_has_its_time(database, crops, event, setting, name):
     late = sweep(database, only(**{setting: 5.0}), crops, NOON + timedelta(days=5.1))
 
     assert (removed(early), removed(late)) == ({}, {name: 1})
+
+
+def presence(number, at, **naming):
+    values = {"id": f"p{number}", "camera": "c", "scope": "person", "kind": "ended", "session": f"s-{number}", "duration": 60.0}
+    return SessionEvent(**{**values, "time": at, **naming})
+
+
+def test_presences_go_with_the_sessions(database, crops):
+    database.run(lambda c: store_record(c, presence(1, NOON)))
+    database.run(lambda c: store_record(c, presence(2, NOON + timedelta(days=9))))
+
+    found = sweep(database, only(sessions_days=5.0), crops, LATER)
+
+    assert removed(found) == {"sessions": 1, "presences": 1}
+    assert [one.session for one in database.run(presences)] == ["s-2"]
+
+
+def test_what_a_presence_knows_of_somebody_goes_with_the_sightings(filled, crops, tmp_path):
+    people = {one.label: one.id for one in filled.run(identities)}
+    for number, (who, known) in enumerate([("Ada", True), ("unknown-1", False)]):
+        face = filled.run(sightings)[-1 - number].crop  # of ten days ago
+        naming = {"identity": who, "identity_id": people[who], "known": known, "score": 0.5, "face": face}
+        filled.run(lambda c, n=number, naming=naming: store_record(c, presence(n, NOON, **naming)))
+
+    found = sweep(filled, only(sightings_days=5.0, unknown_days=5.0), crops, LATER)
+
+    told = removed(found)
+    assert (told["presence_faces"], told["presence_labels"], told["session_labels"], told["crops"]) == (1, 1, 1, 3)
+    assert {(one.session, one.identity, one.face) for one in filled.run(presences)} == {("s-0", "Ada", ""), ("s-1", None, "")}
+    assert filled.run(lambda c: (c.execute("SELECT identity FROM sessions ORDER BY session"), c.fetchall())[1]) == [("Ada",), (None,)]
+
+
+def test_the_face_of_a_presence_stays_while_a_presence_has_it(filled, crops, tmp_path):
+    ada = filled.run(identities)[0]
+    face = filled.run(sightings)[-1].crop
+    naming = {"identity": "Ada", "identity_id": ada.id, "known": True, "face": face}
+    filled.run(lambda c: store_record(c, presence(1, LATER, **naming)))
+
+    sweep(filled, only(sightings_days=5.0), crops, LATER)
+
+    assert crops.path(face).exists()
+
+
+def test_pictures_of_alerts_go_with_their_last_alert_or_after_a_day_without_one(database, crops, tmp_path):
+    snapshots = Crops(tmp_path, SNAPSHOTS)
+    shared, old, orphan = (snapshots.put(name) for name in (b"shared", b"old", b"orphan"))
+    for number, (picture, days) in enumerate([(shared, 0), (shared, 9), (old, 0)]):
+        alert = AlertEvent(id=f"a{number}", camera="c", time=NOON + timedelta(days=days), rule="r", snapshot=picture)
+        database.run(lambda c, alert=alert: store_record(c, alert))
+    os.utime(snapshots.path(orphan), ((LATER - timedelta(hours=25)).timestamp(),) * 2)
+
+    found = sweep(database, only(alerts_days=5.0), crops, LATER, snapshots)
+
+    assert removed(found) == {"alerts": 2, "snapshots": 2}
+    assert [snapshots.path(picture).exists() for picture in (shared, old, orphan)] == [True, False, False]
 
 
 def test_pictures_that_never_got_a_row_go_after_a_day(filled, crops, tmp_path):

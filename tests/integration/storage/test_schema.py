@@ -93,6 +93,18 @@ def test_a_schema_of_an_older_release_is_told(database_url, monkeypatch):
         require(database_url)
 
 
+def test_what_was_stored_by_an_older_release_stays(empty, monkeypatch):
+    with monkeypatch.context() as older:
+        older.setattr(schema, "REVISIONS", ("0001",))
+        upgrade(empty)
+    tell(empty, "INSERT INTO alerts (event_id, camera, time, rule, severity) VALUES ('a1', 'door', now(), 'night', 'high')")
+
+    upgrade(empty)
+
+    assert tell(empty, "SELECT kind, alert, rule, snapshot FROM alerts") == [("raised", "a1", "night", "")]
+    assert status(empty) == SchemaStatus(HEAD, HEAD, ())
+
+
 def test_a_migration_that_fails_leaves_nothing(empty):
     tell(empty, "CREATE TABLE alerts (mine int)")
 
@@ -148,4 +160,4 @@ def test_a_pgvector_that_was_dropped_is_told(database_url):
 def test_the_names_and_faces_of_people_get_into_no_statistics(database_url):
     kept = {column for (column,) in tell(database_url, "SELECT attname FROM pg_attribute WHERE attstattarget = 0")}
 
-    assert {"name", "name_key", "label", "embedding", "origin", "crop", "event_id", "message"} <= kept
+    assert {"name", "name_key", "label", "embedding", "origin", "crop", "event_id", "message", "identity", "face", "snapshot"} <= kept

@@ -42,8 +42,8 @@ def test_a_known_person_is_seen_once_however_often_the_event_comes(database, ada
 
     first, second = keep(database, event), keep(database, event)
 
-    assert first == Stored(new=True, identity_id=ada, label="Ada")
-    assert second == Stored(new=False, identity_id=ada, label="Ada")
+    assert first == Stored(new=True, identity_id=ada, label="Ada", known=True)
+    assert second == Stored(new=False, identity_id=ada, label="Ada", known=True)
     (kept,) = database.run(sightings)
     assert (kept.name, kept.distance, kept.margin, kept.number, kept.time) == ("Ada", 0.1, 0.2, 1, event.time)
     assert (list(kept.box), list(kept.person)) == ([10, 10, 30, 30], [0, 0, 50, 100])

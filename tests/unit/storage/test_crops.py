@@ -9,7 +9,7 @@ import stat
 import pytest
 
 from genesis.errors import UsageError
-from genesis.storage.crops import CropError, Crops
+from genesis.storage.crops import SNAPSHOTS, CropError, Crops
 
 JPEG = b"\xff\xd8 a picture"
 SHA = hashlib.sha256(JPEG).hexdigest()
@@ -66,6 +66,16 @@ def test_only_old_pictures_without_a_row_are_orphans(tmp_path):
 
     assert found == [old]
     assert young not in found
+
+
+def test_pictures_of_alerts_lie_apart_from_those_of_faces(tmp_path):
+    faces, views = Crops(tmp_path), Crops(tmp_path, SNAPSHOTS)
+
+    name = views.put(JPEG)
+
+    assert views.path(name) == tmp_path / "snapshots" / SHA[:2] / f"{SHA}.jpg"
+    assert faces.delete([name]) == 0
+    assert views.delete([name]) == 1
 
 
 def test_no_folder_has_no_orphans(tmp_path):
