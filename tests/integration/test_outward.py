@@ -2,74 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import socket
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from genesis.errors import GenesisError, PermanentError, RetryableError
-from genesis.outward import Answer, post
+from genesis.outward import Answer, post, send
 from tests.events_of_tests import zone
-
-SECRET = "s3cret"
-
-
-class Hook(ThreadingHTTPServer):
-    """A receiver that answers as it is told, and acts once for each key."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Receiver)
-        self.answers: list[tuple[int, dict[str, str]]] = []
-        self.requests: list[tuple[str, str, dict[str, str], object]] = []
-        self.effects: dict[str, object] = {}
-        self.release = threading.Event()
-
-    def url(self, path: str = "/hook", user: str = "") -> str:
-        return f"http://{user}127.0.0.1:{self.server_port}{path}"
-
-
-class Receiver(BaseHTTPRequestHandler):
-    """Notes a request, and answers with the next of the server's answers; else with 200."""
-
-    server: Hook
-
-    def do_POST(self) -> None:
-        payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.requests.append((self.command, self.path, dict(self.headers), payload))
-        status, headers = self.server.answers.pop(0) if self.server.answers else (200, {})
-        if status == 0:
-            self.server.release.wait(30)
-            return
-        if status in {200, 502}:  # 502: it was done, and the answer was lost on the way back
-            self.server.effects.setdefault(self.headers["Idempotency-Key"], payload)
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        body = f"said password={SECRET}\nand more".encode()
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+from tests.servers.hook import SECRET, Hook, serving
 
 
 @pytest.fixture
 def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hook]:
     monkeypatch.setenv("no_proxy", "*")
-    server = Hook()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.release.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving() as server:
+        yield server
 
 
 def test_a_call_carries_its_payload_and_its_key(hook):
@@ -200,3 +148,104 @@ def test_what_can_never_be_sent_is_said_in_one_line_without_secrets(url, changes
 
     assert isinstance(caught.value, PermanentError)
     assert SECRET not in str(caught.value)
+
+
+def test_bytes_are_sent_as_they_are(hook):
+    send(hook.url(), b'{ "a" :1}', key="k")
+
+    assert hook.bodies == [b'{ "a" :1}']
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0", "0x7f.1", "[::ffff:127.0.0.1]", "2130706433"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_private_address_is_not_even_connected_to(monkeypatch, scheme, host):
+    monkeypatch.setenv("no_proxy", "*")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0)
+
+        with pytest.raises(PermanentError, match=r"POST https?://\S+: .* is no public address, and private ones are not allowed"):
+            post(f"{scheme}://{host}:{listener.getsockname()[1]}/{SECRET}", {}, key="k", private=False)
+
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+def resolving(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
+    """Let the names of a test have one answer after the other, the last one for ever; return a list that notes the questions."""
+    asked: list[str] = []
+
+    def getaddrinfo(host: str, port: int | None, *_: object, **__: object) -> list[tuple[object, ...]]:
+        answer = answers[min(len(asked), len(answers) - 1)]
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in answer]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    return asked
+
+
+def pretending(monkeypatch: pytest.MonkeyPatch, *public: str) -> None:
+    """Take some of this machine's own addresses for public ones."""
+    monkeypatch.setattr("genesis.addresses.is_public", lambda address: address in public)
+
+
+def test_what_is_connected_to_is_the_address_that_was_judged(hook, monkeypatch):
+    pretending(monkeypatch, "127.0.0.1")
+    asked = resolving(monkeypatch, ["10.0.0.1", "127.0.0.1"], ["10.0.0.1"])
+
+    answer = post(f"http://hook.example:{hook.server_port}/hook", {"alarm": 1}, key="k", private=False)
+
+    assert answer.status == 200
+    assert asked == ["hook.example"]
+    assert hook.requests[0][2]["Host"] == f"hook.example:{hook.server_port}"
+
+
+@pytest.mark.parametrize("status", [302, 307])
+def test_a_name_that_means_something_else_after_a_redirect_is_judged_again(hook, monkeypatch, status):
+    pretending(monkeypatch, "127.0.0.1")
+    resolving(monkeypatch, ["127.0.0.1"], ["127.0.0.2"])
+    hook.answers = [(status, {"Location": "/moved"})]
+
+    with pytest.raises(PermanentError, match=r"hook\.example means 127\.0\.0\.2, which is no public address"):
+        post(f"http://hook.example:{hook.server_port}/hook", {}, key="k", private=False)
+
+    assert [path for _, path, _, _ in hook.requests] == ["/hook"]
+
+
+def test_a_public_address_that_is_away_is_tried_again(monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
+    pretending(monkeypatch, "127.0.0.1")
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+
+    with pytest.raises(RetryableError, match="refused"):
+        post(f"http://127.0.0.1:{port}/", {}, key="k", private=False)
+
+
+@pytest.mark.parametrize(
+    ("answer", "passes"), [(["127.0.0.2"], False), (["127.0.0.1", "127.0.0.2"], False), (["127.0.0.1"], True), ([], True)]
+)
+def test_a_proxy_is_asked_only_for_what_is_not_private_here(hook, monkeypatch, answer, passes):
+    proxy = hook.url("")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", proxy)
+    pretending(monkeypatch, "127.0.0.1")
+    real = socket.getaddrinfo
+
+    def getaddrinfo(host, port, *rest, **more):
+        if host != "hook.example":
+            return real(host, port, *rest, **more)
+        if not answer:
+            raise socket.gaierror
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in answer]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+    if passes:
+        assert post("http://hook.example/x", {}, key="k", private=False).status == 200
+    else:
+        with pytest.raises(PermanentError, match="no public address"):
+            post("http://hook.example/x", {}, key="k", private=False)
+
+    assert [path for _, path, _, _ in hook.requests] == ["http://hook.example/x"] * passes
