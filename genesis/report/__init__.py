@@ -1,0 +1,1 @@
+"""What happened over some days, as figures and as a page."""
