@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -10,10 +11,11 @@ import redis
 
 from genesis.bus.backpressure import group_backlogs
 from genesis.cache import FrameCache
-from genesis.errors import GenesisError
-from genesis.events import STREAMS, Keys
+from genesis.connections import connect, explain
+from genesis.errors import GenesisError, ServerUnavailableError
+from genesis.events import STREAMS, Keys, MetricsEvent
 from genesis.settings import Settings
-from genesis.subscriptions import Registry
+from genesis.subscriptions import Registry, load_subscriptions
 
 COUNTED = ("settled", "retried", "buried", "stale", "late", "skipped", "filtered", "replayed", "lost")
 
@@ -40,6 +42,26 @@ class StreamStatus(msgspec.Struct, frozen=True):
     groups: tuple[GroupStatus, ...]
 
 
+class CameraFigures(msgspec.Struct, frozen=True):
+    """A camera's newest window of figures: see `MetricsEvent`.
+
+    `persons` is their mean over the frames, `age` the seconds since the window was told; durations are seconds.
+    """
+
+    time: str
+    window: float
+    age: float
+    fps_captured: float
+    fps_processed: float
+    persons: float
+    most_persons: int
+    tracks: int
+    occupancy: dict[str, int]
+    dwell: dict[str, float]
+    latency_p50: float | None
+    latency_p95: float | None
+
+
 class CameraStatus(msgspec.Struct, frozen=True):
     """What is known of a camera; `age` is the seconds since it was last heard of."""
 
@@ -51,6 +73,7 @@ class CameraStatus(msgspec.Struct, frozen=True):
     newest_frame: str
     age: float
     dropped: dict[str, int]
+    figures: CameraFigures | None = None
 
 
 class CacheStatus(msgspec.Struct, frozen=True):
@@ -100,6 +123,29 @@ def status(client: redis.Redis, cache: FrameCache, settings: Settings, registry:
     return Status(settings.redis.prefix, streams, cameras, _cache(client, cache, keys, settings))
 
 
+def looker(settings: Settings, timeout: float | None = None) -> Callable[[], Status]:
+    """Return a function that reads the figures of an installation, over connections of its own.
+
+    It raises ServerUnavailableError when the ledger is away.
+
+    Args:
+        settings: of the installation.
+        timeout: seconds one command may take; None takes `redis.timeout_seconds`.
+    """
+    seconds = timeout or settings.redis.timeout_seconds
+    client = connect(settings.redis.url, timeout=seconds)
+    cache = FrameCache(settings.frame_cache, prefix=settings.redis.prefix, timeout=seconds)
+    registry = load_subscriptions(settings.handlers)
+
+    def look() -> Status:
+        try:
+            return status(client, cache, settings, registry)
+        except redis.RedisError as error:
+            raise ServerUnavailableError(explain(error, settings.redis.url, "redis.url")) from error
+
+    return look
+
+
 def _stream(client: redis.Redis, keys: Keys, short: str, registry: Registry, counts: dict[str, int], now: float) -> StreamStatus:
     stream = keys.stream(short)
     measured = {backlog.group: backlog for backlog in group_backlogs(client, stream)}
@@ -144,6 +190,30 @@ def _camera(client: redis.Redis, keys: Keys, name: str, counts: dict[str, int], 
         newest_frame=known.get("frame_key", ""),
         age=max(0.0, now - int(known.get("updated", now))),
         dropped={key.removeprefix(start): value for key, value in counts.items() if key.startswith(start)},
+        figures=_figures(client, keys, name, now),
+    )
+
+
+def _figures(client: redis.Redis, keys: Keys, name: str, now: float) -> CameraFigures | None:
+    known = _hash(client, keys.figures(name))
+    try:
+        told = msgspec.json.decode(known.get("figures", ""), type=MetricsEvent)
+    except msgspec.DecodeError:
+        return None  # there are none, or they are of a newer release
+    frames = told.frames_processed
+    return CameraFigures(
+        time=told.time.isoformat(),
+        window=told.window,
+        age=max(0.0, now - int(known.get("updated", now))),
+        fps_captured=round(told.fps_captured, 2),
+        fps_processed=round(told.fps_processed, 2),
+        persons=round(told.persons / frames, 2) if frames else 0.0,
+        most_persons=told.most_persons,
+        tracks=told.tracks,
+        occupancy=told.occupancy,
+        dwell=told.dwell,
+        latency_p50=told.latency_p50,
+        latency_p95=told.latency_p95,
     )
 
 

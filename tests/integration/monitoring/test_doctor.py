@@ -23,7 +23,7 @@ def test_healthy_servers_have_no_error_and_no_warning(durable: Settings) -> None
 
     assert [row for row in report.findings if row.level != "ok" and row.check != "disk"] == []
     assert found_by(report)["redis.url", "conformance"].found == f"it behaves as it must in {len(QUICK)} cases"
-    assert found_by(report)["streams", "groups"].found == "all 12 groups are there"
+    assert found_by(report)["streams", "groups"].found == "all 13 groups are there"
     with closing(connect(durable.redis.url)) as client:
         assert list(client.scan_iter(match="*doctor*")) == []
 

@@ -11,6 +11,7 @@ import subprocess
 import pytest
 import yaml
 
+from genesis.monitoring.__main__ import main as exporter
 from genesis.settings import Settings, current
 
 PORTS = {
@@ -100,8 +101,16 @@ def test_prometheus_and_grafana_are_pointed_at_services_that_exist(root, compose
         "datasources"
     ]
 
-    assert {target.split(":")[0] for target in targets} - {"localhost"} <= set(compose["services"])
+    here = {"localhost", *(entry.split(":")[0] for entry in compose["services"]["genesis-prometheus"]["extra_hosts"])}
+    assert {target.split(":")[0] for target in targets} - here <= set(compose["services"])
     assert source["url"] == "http://genesis-prometheus:9090"
+
+
+def test_prometheus_asks_the_exporter_where_it_listens_by_default(root):
+    scraped = yaml.safe_load((root / "configs/prometheus/prometheus.yml").read_text(encoding="utf-8"))["scrape_configs"]
+    (port,) = [option.default for option in exporter.params if option.name == "port"]
+
+    assert f"host.docker.internal:{port}" in [target for job in scraped for entry in job["static_configs"] for target in entry["targets"]]
 
 
 def test_pgadmin_knows_the_database(root, compose):
