@@ -21,7 +21,7 @@ help: ## this list
 	@echo "Variables: PYTHON=$(PYTHON) VENV=$(VENV) TORCH=$(TORCH) (or cuda) ARGS='options of genesis run' TESTS=$(TESTS)"
 
 run: ## install, play the sample clip through the whole pipeline, print a report
-	$(BOOTSTRAP) --extras detection,faces,storage
+	$(BOOTSTRAP) --extras detection,faces,notify,report,storage
 	@$(BIN)/genesis run $(ARGS)
 
 setup: ## install what `make run`, `make test` and `make check` need, and nothing more

@@ -150,6 +150,11 @@ class Alerts(Section):
     rules: tuple[Rule, ...] = Field(default=(), description="When to raise an alert.")
     notifiers: tuple[Notifier, ...] = Field(default=(), description="Who is told of alerts; all are kept and listed by `genesis alerts`.")
     snapshots: bool = Field(default=True, description="Keep a picture of what an alert is about, with box and zone drawn into it.")
+    retry_delays: tuple[Annotated[float, Field(ge=0, le=86_400)], ...] = Field(
+        default=(1.0, 5.0, 15.0, 60.0, 300.0),
+        min_length=1,
+        description="Seconds before each retry when somebody could not be told; after the last one the alert is a dead letter.",
+    )
     time_zone: str = Field(default="", description="Time zone of rules' hours and of texts, such as Europe/Berlin; empty: this machine's.")
 
     @field_validator("rules", "notifiers")

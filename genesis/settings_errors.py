@@ -119,7 +119,8 @@ def _explain_one(mistake: Any, document: YamlDocument, model: type[BaseModel]) -
     named = f"'{key}': " if key else ""
     if mistake["type"] == "value_error" and not isinstance(mistake["input"], str | int | float):
         return f"{where}: {named}expected {allowed}"
-    return f"{where}: {named}found {_shown(mistake['input'])}, expected {allowed}"
+    found = "***" if location[-1:] in {("secret",), ("url",)} and location[:1] == ("alerts",) else _shown(mistake["input"])
+    return f"{where}: {named}found {found}, expected {allowed}"
 
 
 def _where(location: Location, document: YamlDocument) -> str:

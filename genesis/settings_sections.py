@@ -234,8 +234,11 @@ class Detection(Section):
 class Tracking(Section):
     """Following persons from frame to frame."""
 
-    confirm_hits: int = Field(default=3, ge=1, le=30, description="A person is taken for real after being seen in this many frames ...")
-    confirm_score: Share = Field(default=0.4, description="... with at least this median confidence.")
+    confirm_hits: int = Field(default=3, ge=1, le=30, description="A person is taken for real when seen in this many frames in a row ...")
+    confirm_score: Share = Field(
+        default=0.6,
+        description="... with at least this median confidence (of the last five). Lower it where the detector is unsure of real persons.",
+    )
     lost_seconds: Seconds = Field(
         default=2.0, description="A person who was not seen for this long has left; until then they are expected where they were going."
     )
@@ -292,9 +295,9 @@ class Retention(Section):
 
     sightings_days: Days = Field(default=90.0, description="Sightings of enrolled people, with their crops.")
     unknown_days: Days = Field(default=30.0, description="Sightings of unknown people, with their crops and labels.")
-    sessions_days: Days = Field(default=90.0, description="Sessions of cameras and persons.")
+    sessions_days: Days = Field(default=90.0, description="Sessions of cameras, and presences of persons.")
     zone_events_days: Days = Field(default=90.0, description="Zone events.")
-    alerts_days: Days = Field(default=365.0, description="Alerts.")
+    alerts_days: Days = Field(default=365.0, description="Alerts, with their pictures.")
     metrics_days: Days = Field(default=30.0, description="Metrics.")
 
 

@@ -18,11 +18,13 @@ from genesis.events import Event, Keys
 
 if TYPE_CHECKING:
     from genesis.context import Context
+    from genesis.settings import Settings
 
 Handler = Callable[[Any, "Context"], Iterable[Event] | None]
 HandlerT = TypeVar("HandlerT", bound=Callable[..., Any])
 Filter = Callable[[Any], bool]
 Preload = Callable[["Context"], str]
+RetryOf = Callable[["Settings"], "Retry"]
 
 BUILTIN_MODULES = ("tasks",)
 MAX_GAP = 30.0  # seconds: longer than a frame that is retried takes by default (1 + 5 + 15)
@@ -51,7 +53,7 @@ class Subscription:
         queue: Celery queue whose workers run the handler.
         handler: the function.
         when: a cheap filter, asked in the bridge; an event that it refuses is settled there.
-        retry: a policy of its own; None takes `delivery` of the settings.
+        retry: a policy of its own, or a function that makes it of the settings; None takes `delivery` of the settings.
         max_age: seconds after which a live camera's event is settled as stale; None takes
             `capture.max_age_seconds`, `inf` handles an event however old it is.
         time_limit: seconds a run may take; None takes `celery.time_limit_seconds`.
@@ -61,6 +63,7 @@ class Subscription:
             numbers, one after the other, with any number of workers, and `context.state` to keep things in.
         max_gap: in such a subscription, seconds of waiting after which a number that does not come is passed over; what comes
             later than that is settled as `late`.
+        aside: it waits for the outside and returns nothing: in sync mode it is run beside the line, and holds up no camera.
         live_gap: the same for a live camera's capture time: events that are so much newer are there; None takes `max_gap`.
     """
 
@@ -69,13 +72,20 @@ class Subscription:
     queue: str
     handler: Handler
     when: Filter | None = None
-    retry: Retry | None = None
+    retry: Retry | RetryOf | None = None
     max_age: float | None = None
     time_limit: float | None = None
     preload: Preload | None = None
     keyed_by: str | None = None
     max_gap: float = MAX_GAP
     live_gap: float | None = None
+    aside: bool = False
+
+    def policy(self, settings: Settings) -> Retry:
+        """Return how often, and after which waits, the handler is run again."""
+        if isinstance(self.retry, Retry):
+            return self.retry
+        return Retry(settings.delivery.max_retries, settings.delivery.retry_delays) if self.retry is None else self.retry(settings)
 
     @property
     def name(self) -> str:
@@ -148,13 +158,14 @@ def subscribe(  # noqa: PLR0913 - one declaration says everything about a subscr
     group: str,
     queue: str,
     when: Filter | None = None,
-    retry: Retry | None = None,
+    retry: Retry | RetryOf | None = None,
     max_age: float | None = None,
     time_limit: float | None = None,
     preload: Preload | None = None,
     keyed_by: str | None = None,
     max_gap: float = MAX_GAP,
     live_gap: float | None = None,
+    aside: bool = False,
 ) -> Callable[[HandlerT], HandlerT]:
     """Declare a function as the handler of a group; see `Subscription` for the arguments.
 
@@ -176,7 +187,9 @@ def subscribe(  # noqa: PLR0913 - one declaration says everything about a subscr
         raise UsageError(msg)
 
     def declare(function: HandlerT) -> HandlerT:
-        registry.add(Subscription(event, group, queue, function, when, retry, max_age, time_limit, preload, keyed_by, max_gap, live_gap))
+        registry.add(
+            Subscription(event, group, queue, function, when, retry, max_age, time_limit, preload, keyed_by, max_gap, live_gap, aside)
+        )
         return function
 
     return declare

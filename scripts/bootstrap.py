@@ -39,6 +39,8 @@ WARM: tuple[tuple[set[str], str], ...] = (
     (set(), "celery.bin.celery, cv2, kombu.transport.redis, pydantic_settings"),
     (TORCH_EXTRAS, "torch; from ultralytics import YOLO"),
     ({"faces", "dev", "all"}, "dlib; from deepface import DeepFace"),
+    ({"report", "dev", "all"}, "jinja2; import matplotlib.figure, matplotlib.backends.backend_svg"),
+    ({"notify", "dev", "all"}, "apprise"),
     ({"storage", "dev", "all"}, "alembic.command, psycopg2, sqlalchemy.dialects.postgresql.psycopg2"),
 )
 

@@ -4,6 +4,6 @@ Importing this package declares all of them and loads nothing heavy: engines are
 handler that needs them, in the worker's child.
 """
 
-from tasks import alerts, analytics, detection, ingestion, metrics, recognition, sessions, storage
+from tasks import alerts, analytics, detection, ingestion, metrics, notifications, recognition, sessions, storage
 
-__all__ = ["alerts", "analytics", "detection", "ingestion", "metrics", "recognition", "sessions", "storage"]
+__all__ = ["alerts", "analytics", "detection", "ingestion", "metrics", "notifications", "recognition", "sessions", "storage"]

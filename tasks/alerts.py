@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from genesis import subscribe
 from genesis.context import Context
-from genesis.events import AlertEvent, ZoneEvent
+from genesis.events import AlertEvent, Event, ZoneEvent
+from tasks.rules import judged
+
+MAX_GAP = 40.0  # seconds: longer than a lease, so that a killed worker costs no alert; nothing else leaves a gap here
 
 
-@subscribe(ZoneEvent, group="zone-workers", queue="alerts")
-def judge_zone_event(event: ZoneEvent, context: Context) -> None:
-    """Take a change in a zone: there are no rules yet, the event is settled."""
-    del event, context
+@subscribe(ZoneEvent, group="zone-workers", queue="alerts", keyed_by="camera", max_gap=MAX_GAP)
+def judge_zone_event(event: ZoneEvent, context: Context) -> list[Event]:
+    """Raise what the alert rules say of a change in a zone, and name who an alert was about once that is known."""
+    return judged(event, context.state if context.state is not None else {}, context)
 
 
 @subscribe(AlertEvent, group="alert-workers", queue="alerts")
-def send_alert(event: AlertEvent, context: Context) -> None:
-    """Take an alert: there is nobody to send it to yet, the event is settled."""
-    del event, context
+def keep_alert(event: AlertEvent, context: Context) -> None:
+    """Keep an alert in the database."""
+    if not context.settings.storage.enabled:
+        return
+    from genesis.storage.alerts import keep  # noqa: PLC0415 - no SQL where nothing is stored
+    from genesis.storage.crops import SNAPSHOTS, Crops  # noqa: PLC0415
+    from genesis.storage.database import database_of  # noqa: PLC0415
+
+    kept = database_of(context.settings).run(lambda cursor: keep(cursor, event))
+    if kept.snapshot_to_delete:
+        Crops(context.settings.data_dir, SNAPSHOTS).delete([kept.snapshot_to_delete])

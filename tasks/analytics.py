@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from genesis import subscribe
 from genesis.context import Context
-from genesis.events import PersonDetected, ZoneEvent
+from genesis.events import Event, PersonDetected, ZoneEvent
+
+MAX_GAP = 40.0  # seconds: longer than a lease and what a frame that is retried takes, so that no crash costs a frame
+LIVE_GAP = 12.0  # seconds: longer than capture.max_age_seconds by default; a frame that is not here by then is stale
 
 
-@subscribe(PersonDetected, group="person-workers", queue="analytics")
-def follow_persons(event: PersonDetected, context: Context) -> None:
-    """Take the persons of a frame: nothing is concluded from them yet, the event is settled."""
-    del event, context
+# However old they are: following persons takes no pixels and next to no time.
+@subscribe(PersonDetected, group="person-workers", queue="analytics", keyed_by="camera", max_gap=MAX_GAP, live_gap=LIVE_GAP, max_age=inf)
+def follow_persons(event: PersonDetected, context: Context) -> list[Event]:
+    """Follow a camera's persons from frame to frame: who is there, which zones they enter and leave, and the figures of each window."""
+    from tasks.following import Follower  # noqa: PLC0415 - NumPy and SciPy: only where persons are followed
+
+    follower = Follower.of(event, context)
+    told = follower.end() if event.last else follower.frame()
+    if context.state is not None:
+        context.state.clear()
+        context.state.update(follower.plain)
+    return told
 
 
 @subscribe(ZoneEvent, group="analytics-workers", queue="analytics")
-def count_visits(event: ZoneEvent, context: Context) -> None:
-    """Take a change in a zone: nothing is concluded from it yet, the event is settled."""
-    del event, context
+def keep_zone_event(event: ZoneEvent, context: Context) -> None:
+    """Keep a change in a zone in the database."""
+    if not context.settings.storage.enabled or event.kind == "identified":
+        return
+    from genesis.storage.database import database_of  # noqa: PLC0415 - no SQL where nothing is stored
+    from genesis.storage.records import store  # noqa: PLC0415
+
+    database_of(context.settings).run(lambda cursor: store(cursor, event))

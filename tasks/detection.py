@@ -46,6 +46,7 @@ def detect_persons(event: FrameCaptured, context: Context) -> list[PersonDetecte
             detector=detector.name,
             frame_key=event.frame_key,
             live=event.live,
+            dropped=event.dropped,
         )
     ]
 

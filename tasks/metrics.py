@@ -1,4 +1,4 @@
-"""The metrics worker: the figures of each camera."""
+"""The metrics worker: the newest figures of each camera."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from genesis.events import MetricsEvent
 
 @subscribe(MetricsEvent, group="metrics-workers", queue="metrics")
 def update_gauges(event: MetricsEvent, context: Context) -> None:
-    """Take a camera's figures: there are no gauges yet, the event is settled."""
-    del event, context
+    """Keep a camera's newest figures where `genesis status` and Prometheus find them."""
+    context.cameras.measured(event)

@@ -191,6 +191,7 @@ def _told(
         session=event.session,
         number=event.number,
         person=person.box,
+        index=index,
         track=person.track,
         box=one.box,
         model=model,

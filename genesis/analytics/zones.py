@@ -138,6 +138,29 @@ def observe(places: Places, state: Inside, at_ms: int, spots: Iterable[Spot], *,
     return Inside(people), _counted(state, changes)
 
 
+def caught_up(
+    places: Places, state: Inside, track: str, looks: Iterable[tuple[int, float, float]], *, aspect: float
+) -> tuple[Inside, tuple[Change, ...]]:
+    """Note the earlier looks at somebody who is only now taken for real; of the others nothing is concluded.
+
+    Args:
+        places: the camera's zones and lines.
+        state: before the frame in which the track was confirmed, which `observe` is given after this.
+        track: that is new to the state.
+        looks: time, x and y of each, as of a `Spot`.
+        aspect: the frame's width by its height.
+    """
+    own, told = Inside(), list[Change]()
+    for at_ms, x, y in looks:
+        own, changes = observe(places, own, at_ms, (Spot(track, x, y),), aspect=aspect)
+        told += changes
+    others = occupancy(state)
+    counted = [
+        change if change.kind == "crossed" else replace(change, occupancy=change.occupancy + others.get(change.zone, 0)) for change in told
+    ]
+    return Inside({**state.people, **own.people}), tuple(counted)
+
+
 def leave(places: Places, state: Inside, track: str) -> tuple[Inside, tuple[Change, ...]]:
     """Note that a track has ended: it exits from where it is, at its last look inside.
 

@@ -15,7 +15,7 @@ from genesis.bus.runner import is_stale, run_handler
 from genesis.context import DeliveryInfo
 from genesis.errors import BackpressureError, NotYetError, PermanentError, ServerUnavailableError
 from genesis.events import Event
-from genesis.subscriptions import Retry, Subscription
+from genesis.subscriptions import Subscription
 
 if TYPE_CHECKING:
     from genesis.bus.ledger import Delivery
@@ -105,8 +105,7 @@ class Run:
 
     def failed(self, event: Event, error: Exception) -> Again | None:
         """Note that the handler failed; return when it runs again, or bury the entry when it has failed too often."""
-        delivery = self.process.settings.delivery
-        policy = self.row.retry or Retry(delivery.max_retries, delivery.retry_delays)
+        policy = self.row.policy(self.process.settings)
         attempt = self.process.ledger.leases.fail(self.delivery, self.consumer, policy.max_retries)
         if attempt == 0:
             return None

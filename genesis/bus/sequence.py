@@ -46,7 +46,10 @@ class Place(Struct, frozen=True, array_like=True):
 
 
 class Line(Struct, frozen=True):
-    """What is known of one key: the last event that was handled (`ended`: of its session, too), those that are held back, the handler's state."""
+    """What is known of one key: the last event that was handled, those that are held back, and the handler's state.
+
+    `ended` says that it was the last event of its session.
+    """
 
     session: str = ""
     number: int = -1

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genesis.bus.runner import is_stale, run_handler
+from genesis.capture.aside import Aside
 from genesis.context import Context, FrameReader
 from genesis.errors import FrameMissingError, PermanentError, UsageError
 from genesis.events import Event, FrameCaptured, MetricsEvent, SessionEvent, completed, encode
@@ -96,6 +97,7 @@ class InProcess:
         self.events: Counter[str] = Counter()
         self.settled: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
+        self._aside = Aside(self._beside, lambda row: row.policy(settings), lambda row, event, error: self._told(row.name, event, error))
         self._states: dict[tuple[str, str], bytes] = {}
 
     def preload(self) -> list[str]:
@@ -118,11 +120,20 @@ class InProcess:
         for row in self.registry.readers(event):
             if is_stale(row, event, self.context.settings):
                 continue
+            if row.aside:
+                if row.when is None or row.when(event):
+                    self._aside.put(row, event)
+                continue
             for output in self._run(row, event):
                 self.handle(output)
 
+    def close(self) -> None:
+        """Finish what is done beside the line, for a bounded time."""
+        if left := self._aside.close():
+            logger.error("%d events were left undone beside the line (somebody was not told)", left)
+
     def _run(self, row: Subscription, event: Event) -> list[Event]:
-        policy = self.context.settings.delivery.max_retries if row.retry is None else row.retry.max_retries
+        policy = row.policy(self.context.settings).max_retries
         for attempt in range(1, policy + 2):
             try:
                 if row.when is not None and not row.when(event):
@@ -139,6 +150,10 @@ class InProcess:
                 return outputs
         return []
 
+    def _beside(self, row: Subscription, event: Event) -> None:
+        run_handler(row, event, self.context)
+        self.settled[row.group] += 1
+
     def _handled(self, row: Subscription, event: Event) -> list[Event]:
         context, place, state = self.context, ("", ""), None
         if row.keyed_by:
@@ -152,7 +167,7 @@ class InProcess:
             self._states[place] = msgspec.json.encode(state)
         return outputs
 
-    def _told(self, name: str, event: Event, error: Exception) -> None:
+    def _told(self, name: str, event: Event, error: BaseException) -> None:
         self.failed[name] += 1
         if self.failed[name] <= MOST_REPORTS:
             logger.error("%s failed on event %s of camera %s: %s: %s", name, event.id, event.camera, type(error).__name__, error)

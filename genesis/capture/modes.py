@@ -122,7 +122,8 @@ class SyncSink:
         self.drops[camera, reason] += count
 
     def close(self) -> None:
-        """Tell what failed, and let the database go."""
+        """Finish what is done beside the line, tell what failed, and let the database go."""
+        self.pipeline.close()
         for name, count in self.pipeline.failed.items():
             logger.error("%s failed on %d events", name, count)
         self._database.close()
@@ -139,7 +140,9 @@ class DualSink:
             self._record(event)
             observe(event, frames)
 
-        self._sync = SyncSink(settings, both)
+        # What is worth an alert is told by those who handle the published events.
+        quiet = settings.model_copy(update={"alerts": settings.alerts.model_copy(update={"notifiers": ()})})
+        self._sync = SyncSink(quiet, both)
 
     def frame(self, event: FrameCaptured, image: Image) -> None:
         """Publish the frame, then handle it here."""

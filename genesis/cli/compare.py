@@ -87,7 +87,7 @@ def _played(clip: str, settings: Settings, iou: float, max_frames: int | None, d
 
 
 def play_directly(clip: str, settings: Settings, max_frames: int | None) -> list[PersonDetected]:
-    """Play a recording in sync mode in this process; return what was found. Nobody is recognised, and nothing is stored."""
+    """Play a recording in sync mode in this process; return what was found. Nobody is recognised, nobody is told, and nothing is stored."""
     from genesis.capture.modes import SyncSink  # noqa: PLC0415
     from genesis.capture.runner import run  # noqa: PLC0415
     from genesis.events import PersonDetected  # noqa: PLC0415
@@ -97,10 +97,11 @@ def play_directly(clip: str, settings: Settings, max_frames: int | None) -> list
     found: list[PersonDetected] = []
 
     def keep(event: Any, _: Any) -> None:
-        if isinstance(event, PersonDetected):
+        if isinstance(event, PersonDetected) and not event.last:
             found.append(event)
 
-    settings = with_dsn(settings, NO_DATABASE)
+    quiet = settings.alerts.model_copy(update={"notifiers": ()})
+    settings = with_dsn(settings, NO_DATABASE).model_copy(update={"alerts": quiet})
     run([Camera(name="clip", source=clip, fps=0)], settings, sink=SyncSink(settings, keep), max_frames=max_frames)
     return found
 

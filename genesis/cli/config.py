@@ -53,13 +53,20 @@ def markdown_table(rows: list[tuple[str, str, Any, str]]) -> str:
     return "\n".join(lines)
 
 
+def _hidden(value: str) -> str:
+    scheme, found, _ = value.partition("://")
+    return f"{scheme}://***" if found else "***"
+
+
 def _masked(value: Any) -> Any:
     from genesis.masking import mask  # noqa: PLC0415
 
     if isinstance(value, str):
         return mask(value)
     if isinstance(value, dict):
-        return {key: _masked(inner) for key, inner in value.items()}
+        # Many a hook has its secret in the path.
+        hidden = {"secret", "url"} if "secret" in value else set()
+        return {key: _hidden(inner) if key in hidden and inner else _masked(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_masked(inner) for inner in value]
     return value

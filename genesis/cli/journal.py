@@ -20,7 +20,7 @@ def _page(client: redis.Redis, stream: str, after: str) -> list[tuple[bytes, dic
 
 
 def events(client: redis.Redis, keys: Keys, kind: type[EventT]) -> Iterator[tuple[float, EventT]]:
-    """Yield every event of a type that its stream still holds, oldest first; entries that are no events are left out.
+    """Yield every event of a type that its stream still holds, oldest first; no entries that are no events, no marks of a session's end.
 
     Yields:
         The server's time of publication in seconds since 1970, and the event.
@@ -32,6 +32,6 @@ def events(client: redis.Redis, keys: Keys, kind: type[EventT]) -> Iterator[tupl
                 event = decode({name.decode(): value.decode() for name, value in raw.items()})
             except (PermanentError, UnicodeDecodeError):
                 continue
-            if isinstance(event, kind):
+            if isinstance(event, kind) and not getattr(event, "last", False):
                 yield int(entry.split(b"-")[0]) / 1000, event
         after = f"({page[-1][0].decode()}"

@@ -114,6 +114,7 @@ def play(
         servers.env["GENESIS_REDIS__PREFIX"] = prefix
         servers.env["GENESIS_REDIS__RETENTION"] = str(EVERYTHING)  # the report is read from the streams
         servers.env["GENESIS_DATA_DIR"] = str(own.data_dir)
+        servers.env["GENESIS_ALERTS__NOTIFIERS"] = "[]"  # nobody is told of what a clip shows
         if recognise:
             progress("starting PostgreSQL", None)
             # Not the database that the settings name: a run leaves nothing behind.

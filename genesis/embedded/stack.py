@@ -20,7 +20,8 @@ from genesis.errors import UsageError
 from genesis.settings import Settings
 from genesis.subscriptions import Registry
 
-DETECTION, RECOGNITION = "detection", "recognition"
+DETECTION, RECOGNITION, NOTIFICATIONS = "detection", "recognition", "notifications"
+NOTIFIERS = 2  # children that call the world outside: one that waits for an answer is not to keep the other from its alert
 MOST_DETECTORS = 4  # children that are started without being asked for: each holds a model
 READY_SECONDS = 120.0  # a model may take long to load on a small machine
 
@@ -66,8 +67,10 @@ class Stack:
         """Start bridge and workers."""
         python = sys.executable
         self.supervisor.start(Program("bridge", [python, "-m", "genesis.bridge"]))
-        # What takes long has workers of its own: the rest is not to wait for it.
-        children = {DETECTION: self.detectors, RECOGNITION: self.recognisers}
+        # What takes long has workers of its own: the rest is not to wait for it. Where nobody is told of alerts that queue is
+        # served all the same, so that its group has no backlog.
+        notifiers = NOTIFIERS if self.settings.alerts.notifiers else 0
+        children = {DETECTION: self.detectors, RECOGNITION: self.recognisers, NOTIFICATIONS: notifiers}
         for queue, count in children.items():
             if count:
                 self._start_worker(queue, queue, count)

@@ -33,8 +33,8 @@ def backlog() -> int:
 
 
 def test_cameras_become_events_tasks_and_more_events(configured: Settings, tmp_path: Path) -> None:
-    assert "12 groups created" in cli("init").stdout
-    assert "0 groups created, 12 were there" in cli("init").stdout
+    assert "13 groups created" in cli("init").stdout
+    assert "0 groups created, 13 were there" in cli("init").stdout
 
     captured = python("-m", "genesis.capture", "--source", "sample", "--camera", "door", "--fps", "0", "--max-frames", "10", "--json")
     published = json.loads(captured.stdout)

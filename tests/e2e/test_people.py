@@ -4,30 +4,44 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import json
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 
 from genesis.connections import connect
-from genesis.events import Box
+from genesis.events import STREAMS, Box
+from genesis.storage.alerts import alerts
+from genesis.storage.crops import SNAPSHOTS, Crops
 from tests.people import Scene, shown, write_clip
 from tests.processes import cli, program, python, wait_until
 
 ENROLLED = {"Ada": "person-a/img21.jpg", "Grace": "person-c/img3.jpg"}
 PEOPLE = {"person-a": "Ada", "person-c": "Grace"}
+WHOLE = [[0, 0], [1, 0], [1, 1], [0, 1]]
+RULES = [
+    {"name": "anybody", "when": "entered", "cooldown_seconds": 0},
+    {"name": "stranger", "when": "entered", "person": "unknown", "cooldown_seconds": 0},
+    {"name": "ada", "when": "recognised", "names": ["ada"], "cooldown_per": "track"},
+]
 SIGHTINGS = """
     SELECT sightings.number, person, identities.name, identities.label, crop, event_id
     FROM sightings JOIN identities ON identities.id = identity_id ORDER BY sightings.number, person
 """
+
+
+PRESENCES = "SELECT identity, ended IS NOT NULL, duration, zones, camera, started FROM presences ORDER BY started, identity"
 
 
 @dataclass
@@ -40,6 +54,9 @@ class Run:
         crops: names of the sightings' crops.
         photos: names of the crops of the photos by which people were enrolled.
         files: names of all crops that are there.
+        presences: who was there (as in `rows`), for how many seconds, and for how many of them in the zone, in their order.
+        alerts: rule, who (as in `rows`) and whether it was told later who it is, in their order.
+        pictures: how many alerts have a picture that can be read.
         counts: what the ledger has counted; empty in sync mode.
     """
 
@@ -48,6 +65,9 @@ class Run:
     crops: set[str]
     photos: set[str]
     files: set[str]
+    presences: list[tuple[str | None, float, float]]
+    alerts: list[tuple[str, str | None, bool]]
+    pictures: int
     counts: dict[str, int] = field(default_factory=dict)
 
 
@@ -93,6 +113,9 @@ def environment(data: Path, shared: Path) -> dict[str, str]:
         "GENESIS_DETECTION__OFFLINE": "true",
         "GENESIS_RECOGNITION__OFFLINE": "true",
         "GENESIS_FRAME_CACHE__CODEC": "bgr",  # so that both modes see the same pixels
+        "GENESIS_CAMERAS": json.dumps([{"name": "hall", "source": "clip", "zones": [{"name": "picture", "polygon": WHOLE, "inertia": 1}]}]),
+        "GENESIS_ALERTS__RULES": json.dumps(RULES),
+        "GENESIS_ALERTS__NOTIFIERS": json.dumps([{"name": "log", "kind": "log"}]),
     }
 
 
@@ -120,11 +143,19 @@ def left(data: Path, scenes: list[Scene], log: str, counts: dict[str, int] | Non
         found = cursor.fetchall()
         cursor.execute("SELECT crop FROM face_embeddings WHERE source = 'photo'")
         photos = {crop for (crop,) in cursor.fetchall()}
+        cursor.execute(PRESENCES)
+        there = cursor.fetchall()
+        alerted = sorted(alerts(cursor), key=lambda one: (one.rule, one.time))
     strangers = list(dict.fromkeys(row[3] for row in found if row[2] is None))
     names = dict(zip(strangers, ("first", "second", "third", "fourth", "fifth", "sixth"), strict=False))
     rows = sorted((row[0], shown(scenes, row[0], Box(*row[1])), row[2] or names[row[3]]) for row in found)
     files = {path.stem for path in (data / "crops").rglob("*.jpg")}
-    return Run(log, rows, {row[4] for row in found}, photos, files, counts or {})
+    assert all(ended for _, ended, *_ in there)
+    presences = [(names.get(who, who), duration, zones.get("picture", 0.0)) for who, _, duration, zones, *_ in there]
+    told = [(one.rule, names.get(str(one.identity), one.identity), one.updated is not None) for one in alerted]
+    pictures = [cv2.imread(str(Crops(data, SNAPSHOTS).path(one.snapshot))) for one in alerted if one.snapshot]
+    readable = sum(picture is not None for picture in pictures)
+    return Run(log, rows, {row[4] for row in found}, photos, files, presences, told, readable, counts or {})
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +189,7 @@ def event(enrolled: Path, scenes: list[Scene], shared: Path) -> Run:
 
 def settled(ledger: Any) -> dict[str, int]:
     """Return what was counted when nothing is pending or unread any more; nothing before."""
-    streams = ("genesis:frames", "genesis:persons", "genesis:faces", "genesis:sessions")
+    streams = [f"genesis:{short}" for short in STREAMS]
     for stream in streams:
         for group in ledger.xinfo_groups(stream):
             if group["pending"] or group.get("lag"):
@@ -209,7 +240,7 @@ def test_nothing_is_lost_or_doubled_by_a_database_that_is_killed(event: Run, sce
     frames = sum(scene.frames for scene in scenes)
 
     assert "PostgreSQL was killed by SIGKILL" in event.log
-    assert event.counts["genesis:persons|face-workers|settled"] == frames
+    assert event.counts["genesis:persons|face-workers|settled"] == frames + 1  # and the end of the session
     assert event.counts["genesis:faces|face-storage-workers|settled"] == event.counts["faces"] == len(event.rows)
     assert event.counts["letters"] == 0
 
@@ -217,3 +248,33 @@ def test_nothing_is_lost_or_doubled_by_a_database_that_is_killed(event: Run, sce
 def test_sync_mode_tells_who_it_is(sync: Run) -> None:
     assert re.search(r"hall frame \d+: Ada \(\d+% sure, \d looks?\)", sync.log)
     assert re.search(r"hall frame \d+: an unknown person", sync.log)
+
+
+@pytest.mark.parametrize("mode", ["sync", "event"])
+def test_every_presence_has_the_name_of_who_was_there_and_the_time_in_the_zone(mode: str, request: pytest.FixtureRequest) -> None:
+    run: Run = request.getfixturevalue(mode)
+
+    names = Counter(who for who, _, _ in run.presences if who is not None)
+
+    assert names == Counter(who for _, _, who in run.rows)
+    assert [row for row in run.presences if not 1.0 <= row[2] <= row[1] <= 2.0] == []
+
+
+@pytest.mark.parametrize("mode", ["sync", "event"])
+def test_an_alert_is_raised_at_once_and_told_the_name_and_rules_about_people_wait_for_it(mode: str, request: pytest.FixtureRequest) -> None:
+    run: Run = request.getfixturevalue(mode)
+
+    told = {rule: Counter(who for name, who, _ in run.alerts if name == rule) for rule in ("anybody", "stranger", "ada")}
+
+    everybody = Counter(who for who, _, _ in run.presences)
+    assert told["anybody"] == everybody
+    assert told["stranger"] == {who: count for who, count in everybody.items() if who in {"first", "second", "third"}}
+    assert set(told["ada"]) == {"Ada"}
+    assert run.pictures == len(run.alerts)
+    assert "somebody" in run.log
+    assert "Ada" in run.log
+
+
+def test_both_modes_tell_the_same_of_everybody(sync: Run, event: Run) -> None:
+    assert event.presences == sync.presences
+    assert Counter((rule, who) for rule, who, _ in event.alerts) == Counter((rule, who) for rule, who, _ in sync.alerts)

@@ -61,7 +61,7 @@ def test_the_groups_are_those_of_the_subscriptions(run, ledger, catalogue, prefi
         made = groups(client)
     assert (done.returncode, done.stderr) == (0, "")
     assert set(made) == {(row.stream(Keys(prefix)), row.group) for row in catalogue}
-    assert len(made) == 12
+    assert len(made) == 13
     assert len({stream for stream, _ in made}) == 7
     assert set(made.values()) == {b"0-0"}
 
@@ -77,7 +77,7 @@ def test_a_second_run_changes_nothing(run, ledger):
 
         assert groups(client) == before
     assert done.returncode == 0
-    assert done.stdout.count("is there") == 12
+    assert done.stdout.count("is there") == 13
 
 
 def test_a_server_that_is_not_there_is_named(run):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genesis.analytics.zones import Change, Inside, Places, Spot, leave, observe, occupancy
+from genesis.analytics.zones import Change, Inside, Places, Spot, caught_up, leave, observe, occupancy
 from genesis.settings import Line, Zone
 
 SQUARE = [[0.2, 0.2], [0.6, 0.2], [0.6, 0.6], [0.2, 0.6]]
@@ -365,3 +365,23 @@ def test_skipped_frames_move_the_ends_of_a_stay_by_no_more_than_the_gap(
         assert brief(told) == [("entered", looks[0], 0), ("exited", looks[-1], looks[-1] - looks[0])]
     else:
         assert told == []
+
+
+def test_somebody_who_is_taken_for_real_late_has_been_in_the_zone_since_the_first_look() -> None:
+    others, _ = play(PROMPT, [(0, {"b": INSIDE}), (100, {"b": INSIDE}), (200, {"b": INSIDE})])
+
+    state, early = caught_up(USUAL, others, "a", [(0, *OUTSIDE), (100, *INSIDE), (200, *INSIDE)], aspect=4 / 3)
+    state, late = play(USUAL, [(300, {"a": INSIDE, "b": INSIDE})], state)
+
+    assert early == ()
+    assert [(change.kind, change.track, change.at_ms, change.occupancy) for change in late] == [("entered", "a", 100, 2)]
+    assert occupancy(state) == {"hall": 2}
+
+
+def test_what_has_happened_before_somebody_was_taken_for_real_is_told_in_full_and_others_are_left_alone() -> None:
+    others, _ = play(PROMPT, [(0, {"b": INSIDE})])
+
+    state, told = caught_up(PROMPT, others, "a", [(5000, *INSIDE), (5100, *INSIDE)], aspect=4 / 3)
+
+    assert [(change.kind, change.track, change.at_ms, change.occupancy) for change in told] == [("entered", "a", 5000, 2)]
+    assert state.people["b"] == others.people["b"]

@@ -345,3 +345,98 @@ def test_the_report_says_everything(recording, sink, play):
         "misused": False,
         "fps": 11.0,
     }
+
+
+def test_a_frame_tells_what_was_dropped_since_the_one_before(arrival, make_sink, watch):
+    sink = make_sink(refusing(None, FULL, CACHE, FULL, None, None, AWAY))
+
+    report = watch([arrival] * 7, sink, counts={"superseded": 4, "thinned": 9})
+
+    assert [event.dropped for event in sink.frames] == [{"superseded": 4}, {"backpressure": 2, "cache_full": 1}, {}]
+    assert report.dropped == {"backpressure": 2, "cache_full": 1, "redis_unavailable": 1, "superseded": 4}
+
+
+def test_a_recording_tells_its_broken_frames_with_the_next_good_one(recording, sink, play):
+    play(recording([True, False, False, True]), sink)
+
+    assert [event.dropped for event in sink.frames] == [{}, {"corrupt": 2}]
+
+
+def test_a_session_tells_the_number_of_its_next_frame_and_whether_it_is_live(arrival, recording, make_sink, watch, play, stop):
+    live, played = make_sink(refusing(None, AWAY, None, FULL)), make_sink()
+
+    play(recording([True] * 3), played)
+    watch([arrival, Lost(arrival().time, "gone"), arrival, arrival, arrival], live)
+
+    assert [(event.kind, event.next_number, event.live) for event in live.sessions] == [
+        ("started", 0, True), ("lost", 1, True), ("ended", 3, True),
+    ]  # fmt: skip
+    assert [(event.kind, event.next_number, event.live) for event in played.sessions] == [("started", 0, False), ("ended", 3, False)]
+
+
+@pytest.fixture
+def at(clock):
+    """Return a function that makes a frame of so many seconds after the start."""
+    began = clock.utc()
+    return lambda seconds: Arrival(np.zeros((4, 6, 3), np.uint8), began + timedelta(seconds=seconds))
+
+
+def test_a_clock_that_is_set_back_a_little_stands_still(at, sink, watch, clock):
+    began = clock.utc()
+
+    report = watch([at(1), at(2), at(1.0), at(1.9), at(2.1)], sink)
+
+    assert [(event.time - began).total_seconds() for event in sink.frames] == [1, 2, 2, 2, 2.1]
+    assert {event.session for event in (*sink.frames, *sink.sessions)} == {report.session}
+
+
+def test_a_clock_that_jumps_back_ends_the_session_and_begins_another(at, make_sink, watch, clock):
+    began = clock.utc()
+    sink = make_sink(refusing(None, None, FULL))
+
+    report = watch([at(5), at(6), at(7), at(-3594.0), at(-3593)], sink)
+
+    first, ended, second, last = sink.sessions
+    assert [event.kind for event in sink.sessions] == ["started", "ended", "started", "ended"]
+    assert (ended.session, ended.reason) == (first.session, "the clock jumped back by 3601.0 s")
+    assert ((ended.time - began).total_seconds(), ended.duration) == (7, 7)
+    assert (ended.frames, ended.dropped, ended.next_number) == (2, {"backpressure": 1}, 2)
+    assert (second.session, second.time, second.frames) == (last.session, sink.frames[2].time, 0)
+    assert (last.frames, last.dropped, last.next_number) == (2, {}, 2)
+    assert [(event.session, event.number, event.dropped) for event in sink.frames] == [
+        (first.session, 0, {}), (first.session, 1, {}), (second.session, 0, {}), (second.session, 1, {}),
+    ]  # fmt: skip
+    assert (report.frames, report.dropped, report.session) == (4, {"backpressure": 1}, second.session)
+    assert len({event.id for event in sink.sessions}) == 4
+
+
+def test_a_clock_that_was_set_back_before_the_first_frame_begins_the_session_there(at, sink, watch):
+    watch([at(-60)], sink)
+
+    first, ended, second, _ = sink.sessions
+    assert (first.time, ended.frames, second.time) == (ended.time, 0, sink.frames[0].time)
+
+
+def test_a_jump_is_told_before_the_frame_that_shows_it(at, make_sink, watch):
+    told = []
+
+    watch([at(5), at(0)], make_sink(lambda event: told.append(getattr(event, "kind", "frame"))))
+
+    assert told == ["started", "frame", "ended", "started", "frame", "ended"]
+
+
+def test_an_end_is_not_told_of_a_time_before_the_last_frame(at, sink, watch):
+    watch([at(5)], sink)
+
+    assert sink.sessions[-1].time == sink.frames[-1].time
+
+
+def test_a_recording_played_in_real_time_begins_a_new_session_too(recording, sink, play, clock):
+    right = clock.utc
+    clock.at(2.05, lambda: setattr(clock, "utc", lambda: right() - timedelta(hours=1)))
+
+    report = play(recording([True] * 60, fps=10.0), sink)
+
+    assert sink.kinds == ["started", "ended", "started", "ended"]
+    assert [event.frames for event in sink.sessions] == [0, 21, 0, 39]
+    assert report.frames == 60

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
+from datetime import timedelta
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genesis.capture.camera import Camera, Playback
@@ -66,3 +68,32 @@ def test_every_frame_read_from_a_camera_is_accounted_for(make_clock, make_sink, 
     numbers = [event.number for event in sink.frames]
     assert numbers == sorted(set(numbers))
     assert reader.closed
+
+
+@settings(max_examples=60)
+@given(
+    steps=st.lists(st.sampled_from([-100.0, -1.5, -1.0, -0.2, 0.0, 0.1, 0.1, 5.0]), max_size=25),
+    refusals=st.lists(st.sampled_from([None, None, FULL, AWAY, CACHE]), max_size=40),
+)
+def test_sessions_add_up_to_the_camera_however_its_clock_jumps(make_clock, make_sink, scripted, steps, refusals):
+    clock, stop, sink = make_clock(), threading.Event(), make_sink(refusing(*refusals))
+    at, arrivals = clock.utc(), []
+    for step in steps:
+        at += timedelta(seconds=step)
+        arrivals.append(Arrival(np.zeros((4, 6, 3), np.uint8), at))
+    reader = ListReader(arrivals, stop, {"superseded": 3})
+
+    report = Camera("door", scripted(), sink, Capture(), stop=stop, clock=clock, reader=reader).run()
+
+    ended = [event for event in sink.sessions if event.kind == "ended"]
+    assert sink.kinds == ["started", "ended"] * len(ended)
+    assert sum(event.frames for event in ended) == report.frames == len(sink.frames)
+    assert sum((Counter(event.dropped) for event in ended), Counter()) == report.dropped
+    for started, end in zip(sink.sessions[::2], ended, strict=True):
+        mine = [event for event in sink.frames if event.session == end.session]
+        times = [event.time for event in mine]
+        assert [started.time, *times, end.time] == sorted([started.time, *times, end.time])
+        assert [event.number for event in mine] == sorted({event.number for event in mine})
+        assert all(event.number < end.next_number for event in mine)
+        told = sum((Counter(event.dropped) for event in mine), Counter())
+        assert not told - Counter(end.dropped)

@@ -42,6 +42,21 @@ def test_drops_are_told_at_most_once_a_second_and_at_the_end(sink):
     assert drops.totals == {"corrupt": 2, "superseded": 25}
 
 
+def test_drops_are_also_counted_since_the_last_frame_and_in_the_session(sink):
+    drops = Drops("door", sink)
+
+    drops.add("superseded")
+    drops.taken()
+    drops.add("corrupt", 2)
+    counted = drops.since_taken, drops.in_session, drops.totals
+    drops.begin_session()
+    drops.add("superseded")
+
+    assert counted == ({"corrupt": 2}, {"corrupt": 2, "superseded": 1}, {"corrupt": 2, "superseded": 1})
+    assert (drops.since_taken, drops.in_session) == ({"superseded": 1}, {"superseded": 1})
+    assert drops.totals == {"corrupt": 2, "superseded": 2}
+
+
 def test_nothing_dropped_is_nothing_told(sink):
     drops = Drops("door", sink)
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 
 import numpy as np
 import pytest
 
-from genesis.capture.inprocess import InProcess
+from genesis.capture.inprocess import InProcess, MemoryCameras
 from genesis.context import Context
 from genesis.errors import FrameMissingError, ModelError, PermanentError
-from genesis.events import AlertEvent, Event, FrameCaptured, PersonDetected, completed
+from genesis.events import AlertEvent, Event, FrameCaptured, MetricsEvent, PersonDetected, completed
 from genesis.settings import Settings
 from genesis.subscriptions import Registry, Subscription
-from tests.events_of_tests import frame, persons
+from tests.events_of_tests import NOON, frame, persons
 
 PICTURE = np.full((48, 64, 3), 7, np.uint8)
 
@@ -131,3 +132,18 @@ def test_an_output_that_event_mode_would_refuse_is_a_failure_here_too() -> None:
 
     assert [type(event) for event in seen] == [FrameCaptured]
     assert sum(line.failed.values()) == 1
+
+
+def test_the_newest_figures_of_a_session_are_kept_and_those_of_a_new_one() -> None:
+    cameras = MemoryCameras()
+    later, earlier, other = (
+        MetricsEvent(camera="door", time=NOON + timedelta(seconds=second), window=10.0, session=session)
+        for session, second in (("a", 50), ("a", 40), ("b", 0))
+    )
+
+    cameras.measured(later)
+    cameras.measured(earlier)
+    kept = cameras.figures["door"]
+    cameras.measured(other)
+
+    assert (kept, cameras.figures["door"]) == (later, other)

@@ -63,7 +63,8 @@ EVENTS: dict[type[Event], st.SearchStrategy[Any]] = {
     ),
     FaceRecognized: st.builds(
         FaceRecognized, **common, session=names, number=numbers, person=boxes, box=boxes, model=words, identity=st.none() | words,
-        distance=st.none() | reals, threshold=st.none() | reals, track=st.none() | words, index=st.none() | numbers, score=st.none() | shares,
+        distance=st.none() | reals, threshold=st.none() | reals, track=st.none() | words, index=st.none() | numbers,
+        score=st.none() | shares,
     ),
     ZoneEvent: st.builds(
         ZoneEvent, **common, kind=st.sampled_from(["entered", "exited", "loitering", "crossed", "identified"]), zone=words, track=names,

@@ -17,6 +17,7 @@ CATALOGUE = {
     ("genesis:zones", "zone-workers", "alerts"),
     ("genesis:zones", "analytics-workers", "analytics"),
     ("genesis:alerts", "alert-workers", "alerts"),
+    ("genesis:alerts", "notification-workers", "notifications"),
     ("genesis:metrics", "metrics-workers", "metrics"),
     ("genesis:metrics", "storage-workers", "storage"),
     ("genesis:sessions", "session-workers", "sessions"),
@@ -24,7 +25,7 @@ CATALOGUE = {
 }
 
 
-def test_the_catalogue_has_seven_streams_and_twelve_subscriptions() -> None:
+def test_the_catalogue_has_seven_streams_and_thirteen_subscriptions() -> None:
     keys = Keys("genesis")
 
     declared = {(row.stream(keys), row.group, row.queue) for row in load_subscriptions() if row.handler.__module__.startswith("tasks.")}
@@ -37,7 +38,9 @@ def test_dead_letters_lie_beside_their_stream_and_a_prefix_in_braces_keeps_one_s
     keys = Keys("{genesis}")
 
     assert keys.dead_letters(keys.stream("frames")) == "{genesis}:frames:dlq"
-    assert all(key.startswith("{genesis}:") for key in (keys.references, keys.counts, keys.cameras, keys.camera("door")))
+    assert all(
+        key.startswith("{genesis}:") for key in (keys.references, keys.counts, keys.cameras, keys.camera("door"), keys.figures("door"))
+    )
 
 
 def test_declaring_the_handlers_loads_no_engine() -> None:
