@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-import redis
 
 from genesis.bus.deadletters import DeadLetter
 from genesis.bus.graveyard import Graveyard
@@ -75,6 +74,7 @@ class Scrubber:
         self._clock = clock
         self._trimmer = Trimmer(ledger)
         self._remove = script(ledger.client, PACKAGE, "scrub")
+        self._swap = script(ledger.client, PACKAGE, "swap")
         self._compact = script(ledger.client, PACKAGE, "compact")
 
     def wait_until_settled(
@@ -150,22 +150,17 @@ class Scrubber:
         return sum(self._ledger.call(lambda field=field: self._rewritten(states, field, change)) for field in fields)
 
     def _rewritten(self, states: str, field: bytes, change: Change) -> bool:
-        pipe: Any  # its watch() carries no types
-        with self._ledger.client.pipeline() as pipe:
-            while True:
-                pipe.watch(states)
-                version, _, text = (pipe.hget(states, field) or b"0 ").partition(b" ")
-                line = Line.parse(text)
-                after = change(line.state)
-                if after is None:
-                    return False
-                pipe.multi()
-                pipe.hset(states, field, f"{int(version) + 1} {msgspec.structs.replace(line, state=after).text}")
-                try:
-                    pipe.execute()
-                except redis.WatchError:
-                    continue
+        client = self._ledger.client
+        while (found := client.hget(states, field)) is not None:  # type: ignore[misc]
+            version, _, text = bytes(found).partition(b" ")
+            line = Line.parse(text)
+            after = change(line.state)
+            if after is None:
+                return False
+            now = f"{int(version) + 1} {msgspec.structs.replace(line, state=after).text}"
+            if self._swap(keys=[states], args=[field, found, now]):
                 return True
+        return False
 
     def _newest(self, short: str) -> str:
         """Return the id of the newest entry."""

@@ -15,7 +15,7 @@ from genesis.settings import Settings
 from tests.processes import ROOT, bridge_argv, cli, program, python, wait_until, worker_argv
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-OTHERS = "ingestion,analytics,recognition,storage,alerts,metrics,sessions"
+OTHERS = "ingestion,analytics,recognition,storage,alerts,notifications,metrics,sessions"
 
 
 def handler_of_the_readme() -> str:
@@ -62,7 +62,7 @@ def test_the_handler_runs_in_event_mode(settings: Settings, home: Path, monkeypa
 
     python("-m", "genesis.capture", "--mode", "event", "--source", "sample", "--fps", "0", "--max-frames", "12")
     with program(bridge_argv(), home / "bridge.log"), program(worker_argv(f"detection,{OTHERS}"), home / "worker.log"):
-        wait_until(lambda: ledger.xlen("genesis:persons") == 12, f"all frames are looked at; see {home}")
+        wait_until(lambda: ledger.xlen("genesis:persons") == 13, f"all frames are looked at, and the session's end is there; see {home}")
         wait_until(
             lambda: sum(g["pending"] + g["lag"] for s in json.loads(cli("status", "--json").stdout)["streams"] for g in s["groups"]) == 0,
             f"all is settled; see {home}",
@@ -71,7 +71,7 @@ def test_the_handler_runs_in_event_mode(settings: Settings, home: Path, monkeypa
     crowds = [json.loads(fields[b"data"]) for _, fields in ledger.xrange("genesis:persons")]
     expected = sum(len(crowd["persons"]) > 2 for crowd in crowds)
     assert ledger.xlen("genesis:alerts") == expected > 0
-    assert int(ledger.hget("genesis:counts", "genesis:persons|crowd-watch|filtered") or 0) == 12 - expected
+    assert int(ledger.hget("genesis:counts", "genesis:persons|crowd-watch|filtered") or 0) == 13 - expected
 
 
 def test_the_table_of_settings_is_that_of_the_model() -> None:

@@ -26,7 +26,7 @@ from tests.catalogue import builtin_subscriptions
 from tests.events_of_tests import frame, zone
 from tests.processes import bridge_argv, program, wait_until, worker_argv
 
-LIGHT = "ingestion,analytics,recognition,storage,alerts,metrics,sessions"
+LIGHT = "ingestion,analytics,recognition,storage,alerts,notifications,metrics,sessions"
 HANDLERS = "tests.integration.handlers_of_tests"
 DELAYS = [0.2, 0.6, 1.0]
 

@@ -25,7 +25,7 @@ from genesis.embedded.redis import RedisServer
 from genesis.events import STREAMS, FrameCaptured, Keys, PersonDetected
 from tests.processes import bridge_argv, program, wait_until, worker_argv
 
-QUEUES = "detection,ingestion,analytics,recognition,storage,alerts,metrics,sessions"
+QUEUES = "detection,ingestion,analytics,recognition,storage,alerts,notifications,metrics,sessions"
 AWAY_SECONDS = 3.0
 LEASE_SECONDS = 4.0
 FPS = 20

@@ -148,7 +148,8 @@ def test_a_dead_letter_goes_and_the_others_keep_their_names(bus: Ledger) -> None
 
 def test_alerts_about_a_sighting_go_too(bus: Ledger, take: Take) -> None:
     publish(bus, AlertEvent(camera="door", time=AT, rule="known", message="Ada came", cause="face-1"))
-    settle(bus, take, 1, AlertEvent, "alert-workers")
+    for group in ("alert-workers", "notification-workers"):
+        settle(bus, take, 1, AlertEvent, group)
 
     removed = Scrubber(bus).remove(lambda fields: b'"cause":"face-1"' in fields[b"data"], soon())
 
