@@ -30,9 +30,8 @@ def test_the_sample_goes_through_the_whole_pipeline_and_is_reported(home: Path) 
     assert 0 < report["latency"]["p50"] <= report["latency"]["p95"]
     settled = {(group["stream"], group["group"]): group["settled"] + group["filtered"] for group in report["groups"]}
     assert settled["genesis:frames", "frame-workers"] == settled["genesis:frames", "detection-workers"] == FRAMES
-    assert (
-        settled["genesis:persons", "person-workers"] == settled["genesis:persons", "face-workers"] == FRAMES + 1
-    )  # and the end of the session
+    # The end of the session is one more.
+    assert settled["genesis:persons", "person-workers"] == settled["genesis:persons", "face-workers"] == FRAMES + 1
     assert report["frames_left_in_cache"] == 0
     assert len(_frames_of(Path(report["video"]))) == FRAMES
 
