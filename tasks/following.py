@@ -200,11 +200,12 @@ class Follower:
 
     def _tell(self, changes: Iterable[Change]) -> None:
         """Tell changes in zones, numbered."""
-        rules = self.context.settings.alerts
-        pictured = bool(rules.rules) and rules.snapshots
+        alerts, book, camera = self.context.settings.alerts, rulebook_for(self.context.settings), self.event.camera
         for change in changes:
             person = self.kept.people.get(change.track)
-            frame_key = self.event.frame_key if pictured and change.kind != "exited" else ""
+            # Who has exited is not in this frame.
+            pictured = alerts.snapshots and change.kind != "exited" and book.may_raise(change.kind, camera, change.zone)
+            frame_key = self.event.frame_key if pictured else ""
             self.events.append(
                 ZoneEvent(
                     camera=self.event.camera,

@@ -115,6 +115,12 @@ class Rulebook:
         """Return whether there is any rule for a camera."""
         return any(ruling.sees(camera) for ruling in self.rulings.values())
 
+    def may_raise(self, when: str, camera: str, zone: str) -> bool:
+        """Return whether any rule is about something in a zone of a camera, at whatever hour: only then is its picture wanted."""
+        if when == "entered" and self.may_raise("crowded", camera, zone):
+            return True
+        return any(ruling.rule.when == when and ruling.sees(camera) and ruling.covers(zone) for ruling in self.rulings.values())
+
     def holding(self, when: str, camera: str, time: datetime) -> Iterator[Ruling]:
         """Yield the rules about something at a camera whose hours hold, in the order of the settings."""
         for ruling in self.rulings.values():

@@ -15,7 +15,7 @@ from genesis.connections import UNAVAILABLE, connect, explain
 from genesis.monitoring.doctor.database import check_database
 from genesis.monitoring.doctor.facts import Facts, read_facts
 from genesis.monitoring.doctor.findings import Finding, Report
-from genesis.monitoring.doctor.installation import check_groups, check_settings
+from genesis.monitoring.doctor.installation import check_groups, check_rules, check_settings
 from genesis.monitoring.doctor.ledger import check_ledger
 from genesis.monitoring.doctor.permissions import FRAMES, LEDGER, permissions
 from genesis.monitoring.doctor.server import check_server, refusal, refuses_writes
@@ -64,6 +64,7 @@ def examine(settings: Settings, registry: Registry, progress: Progress = lambda 
         if ledger:
             findings += _ledger(ledger, settings, registry, progress, cases)
         findings += check_settings(ledger.facts if ledger else Facts("redis.url"), settings)
+        findings += check_rules(settings)
         progress("frame_cache.url")
         cache = _reach(settings, settings.frame_cache.url, "frame_cache.url", findings, stack)
         if cache:

@@ -7,6 +7,7 @@ from typing import Any
 
 import redis
 
+from genesis.analytics.alerting import Rulebook
 from genesis.events import Keys
 from genesis.monitoring.doctor.facts import Facts
 from genesis.monitoring.doctor.findings import Finding
@@ -59,6 +60,19 @@ def check_groups(client: redis.Redis, settings: Settings, registry: Registry) ->
         )  # fmt: skip
     if not missing and not strange:
         yield Finding("ok", "streams", "groups", f"all {total} groups are there")
+
+
+def check_rules(settings: Settings) -> Iterable[Finding]:
+    """Look whether the alert rules can ever be true, and whether anybody hears of it."""
+    recognised = settings.recognition.engine != "none" and settings.storage.enabled
+    book = Rulebook.of(settings)
+    if book.needs_names and not recognised:
+        names = ", ".join(name for name, ruling in book.rulings.items() if ruling.waits or ruling.rule.when == "recognised")
+        yield Finding(
+            "warning", "settings", "rules", f"alerts.rules: {names} depend on who somebody is, and nobody is recognised",
+            "These rules never raise an alert: recognition.engine is none, or there is no database (storage.dsn: none).",
+            "recognition.engine: auto and a database, or rules without `person` and `names`",
+        )  # fmt: skip
 
 
 def check_settings(ledger: Facts, settings: Settings) -> Iterable[Finding]:

@@ -8,7 +8,7 @@ import pytest
 
 from genesis.monitoring.doctor.facts import Facts, cli_of
 from genesis.monitoring.doctor.findings import Finding, Report
-from genesis.monitoring.doctor.installation import check_settings
+from genesis.monitoring.doctor.installation import check_rules, check_settings
 from genesis.monitoring.doctor.ledger import check_ledger
 from genesis.monitoring.doctor.server import check_server
 from genesis.monitoring.doctor.volatile import check_disk_use, check_room, check_shared
@@ -128,6 +128,26 @@ def test_one_server_for_everything_is_allowed_and_said() -> None:
 )
 def test_settings_that_do_not_go_together_are_said(settings: Settings, maxmemory: int, expected: list[tuple[str, str]]) -> None:
     assert [(row.check, row.level) for row in check_settings(facts(maxmemory=maxmemory), settings)] == expected
+
+
+@pytest.mark.parametrize(
+    ("rule", "settings", "said"),
+    [
+        ({"when": "entered"}, {"recognition": {"engine": "none"}}, False),
+        ({"when": "entered", "person": "unknown"}, {"recognition": {"engine": "none"}}, True),
+        ({"when": "entered", "names": ["Ada"]}, {"storage": {"dsn": "none"}}, True),
+        ({"when": "recognised"}, {"storage": {"dsn": "none"}}, True),
+        ({"when": "recognised"}, {}, False),
+    ],
+    ids=["anybody", "strangers", "a name, and no database", "recognised, and no database", "all is there"],
+)
+def test_rules_about_people_whom_nobody_recognises_are_said(rule: dict[str, Any], settings: dict[str, Any], said: bool) -> None:
+    asked = Settings(**settings, alerts={"rules": [{"name": "visitors", **rule}]})
+
+    found = list(check_rules(asked))
+
+    assert [row.level for row in found] == (["warning"] if said else [])
+    assert all("visitors" in row.found for row in found)
 
 
 @pytest.mark.parametrize(

@@ -216,3 +216,25 @@ def test_a_name_is_told_to_the_rules_once_it_is_known() -> None:
 
     assert [event.identity for event in of(ZoneEvent, events, kind="identified")] == ["Ada"]
     assert [(alert.rule, alert.identity) for alert in of(AlertEvent, events)][:1] == [("visitor", "Ada")]
+
+
+@pytest.mark.parametrize(
+    ("rule", "pictured"),
+    [
+        ({"when": "entered", "zones": ["left"]}, {("entered", "left")}),
+        ({"when": "crowded", "zones": ["right"], "more_than": 5}, {("entered", "right")}),
+        ({"when": "crossed"}, {("crossed", "middle")}),
+        ({"when": "loitering", "zones": ["left"]}, {("loitering", "left")}),
+        ({"when": "exited"}, set()),
+        ({"when": "entered", "cameras": ["yard"]}, set()),
+    ],
+    ids=lambda value: str(value.get("when")) if isinstance(value, dict) else "",
+)
+def test_only_what_a_rule_may_be_about_holds_its_frame(rule: dict[str, Any], pictured: set[tuple[str, str]]) -> None:
+    frames = [msgspec.structs.replace(event, frame_key=f"f{event.number}") for event in clip(60, people=6, seed=3)[:-1]]
+    other = {**CAMERA, "name": "yard"}
+
+    zones = of(ZoneEvent, told(frames, installed(cameras=[CAMERA, other], alerts={"rules": [{"name": "one", **rule}], "snapshots": True})))
+
+    assert {(event.kind, event.zone) for event in zones if event.frame_key} == pictured
+    assert {event.kind for event in zones} == {"entered", "exited", "loitering", "crossed"}
