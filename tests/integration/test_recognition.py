@@ -18,13 +18,15 @@ import numpy.typing as npt
 import pytest
 
 import tasks.recognition
+import tasks.storage
 from genesis.bus.delivery import deliver
 from genesis.bus.ledger import Delivery
 from genesis.bus.process import Process
 from genesis.bus.runs import Again
 from genesis.cache import Frame
 from genesis.capture.inprocess import InProcess
-from genesis.errors import ServerUnavailableError
+from genesis.context import Naming
+from genesis.errors import NotYetError, ServerUnavailableError
 from genesis.events import Box, FaceRecognized, Person, PersonDetected, SessionEvent, completed
 from genesis.settings import Settings
 from genesis.vision.faces.base import Worth, always
@@ -126,7 +128,8 @@ class Site:
             cursor.execute("CREATE DATABASE genesis")
         upgrade(server.url())
         storage = settings.storage.model_copy(update={"dsn": server.url(), "give_up_seconds": 0.3, "connect_seconds": 2.0})
-        self.settings = settings.model_copy(update={"storage": storage})
+        recognition = settings.recognition.model_copy(update={"engine": "deepface"})
+        self.settings = settings.model_copy(update={"storage": storage, "recognition": recognition})
         self.database = database_of(self.settings)
         self.process = Process.open(self.settings)
         self.process.ledger.create_groups()
@@ -146,13 +149,20 @@ class Site:
         )
         self.database.run(lambda cursor: enroll(cursor, name, MODEL, [photo]))
 
-    def publish(self, moments: Sequence[Moment]) -> list[str]:
-        """Publish the persons of frames; return their entries, which a bridge has taken."""
+    def publish(self, moments: Sequence[Moment], *, followed: bool = True) -> list[str]:
+        """Publish the persons of frames, and have them followed; return their entries, which a bridge has taken."""
         events = [moment.event(number) for number, moment in enumerate(moments)]
         for moment, event in zip(moments, events, strict=True):
             self.process.cache.put(event.frame_key, moment.frame())
         self.process.ledger.publish(events)
+        if followed:
+            self.follow()
         return self.taken("genesis:persons", "face-workers")
+
+    def follow(self) -> None:
+        """Let the tracker come to all frames."""
+        for entry in self.taken("genesis:persons", "person-workers"):
+            assert self.run("follow_persons", "genesis:persons", entry) is None
 
     def taken(self, stream: str, group: str) -> list[str]:
         answer: Any = self.process.ledger.client.xreadgroup(group, "bridge-a-1", {stream: ">"}, count=1000)
@@ -181,6 +191,12 @@ class Site:
         from genesis.events import Keys
 
         return [event for _, event in events(self.process.ledger.client, Keys("genesis"), FaceRecognized)]
+
+    def sessions(self) -> list[SessionEvent]:
+        from genesis.cli.journal import events
+        from genesis.events import Keys
+
+        return [event for _, event in events(self.process.ledger.client, Keys("genesis"), SessionEvent)]
 
     def stored(self) -> list[tuple[int, str]]:
         """Return the frame and the person of every sighting; strangers are called by the order of their coming."""
@@ -240,6 +256,49 @@ def test_event_mode_stores_the_same_whatever_the_order_and_however_often_it_runs
     assert site.pending("genesis:persons", "face-workers") == site.pending(FACES, "face-storage-workers") == 0
     assert [event.number for event in site.told()] == [number for number, _ in EXPECTED]
     assert {event.crop for event in site.told()} == site.crops()
+
+
+def test_a_sighting_waits_for_the_tracker_and_then_says_who_the_track_is(site: Site) -> None:
+    site.recognise(site.publish(STORY[:4], followed=False))
+    (face,) = site.taken(FACES, "face-storage-workers")
+
+    early = site.run("store_face", FACES, face)
+    attempts, before = site.process.ledger.client.hgetall("genesis:faces:attempts"), site.stored()
+    site.follow()
+    late = site.run("store_face", FACES, face, again=True)
+
+    assert early is not None
+    assert isinstance(early.error, NotYetError)
+    assert (attempts, before, late) == ({}, [], None)
+    assert site.query("SELECT track FROM sightings") == [("s1-1",)]
+    (update,) = [event for event in site.sessions() if event.kind == "updated"]
+    assert (update.session, update.identity, update.known, update.face) == ("s1-1", "Ada", True, site.told()[0].crop)
+    assert site.process.context.tracks.naming("s1-1") == Naming("Ada", update.identity_id or "", True, update.score or 0.0, update.face)
+
+
+def test_a_sighting_whose_frame_is_never_followed_is_stored_without_a_track(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.recognise(site.publish(STORY[:4], followed=False))
+    (face,) = site.taken(FACES, "face-storage-workers")
+    monkeypatch.setattr(tasks.storage, "PATIENCE_SECONDS", -1.0)
+
+    assert site.run("store_face", FACES, face) is None
+
+    assert site.stored() == [(0, "Ada")]
+    assert site.query("SELECT track FROM sightings") == [(None,)]
+    assert site.sessions() == []
+
+
+def test_of_two_names_the_enrolled_one_stays_and_a_worse_look_says_nothing(site: Site) -> None:
+    board = site.process.context.tracks
+    site.recognise(site.publish(STORY[:4]))
+    better = Naming("Grace", "7b0d8f1e-0000-4000-8000-000000000002", known=True, score=1.0)
+    board.named("s1-1", better)
+
+    site.store()
+
+    assert site.stored() == [(0, "Ada")]
+    assert [event for event in site.sessions() if event.kind == "updated"] == []
+    assert board.naming("s1-1") == better
 
 
 def test_a_database_that_is_killed_is_waited_for_and_nothing_is_lost_or_doubled(site: Site, server: Any) -> None:
