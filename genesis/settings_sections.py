@@ -242,6 +242,14 @@ class Tracking(Section):
     lost_seconds: Seconds = Field(
         default=2.0, description="A person who was not seen for this long has left; until then they are expected where they were going."
     )
+    gap_seconds: Seconds = Field(
+        default=40.0,
+        description="A frame that does not come is waited for this long, then passed over: more than delivery.lease_seconds and retries.",
+    )
+    live_gap_seconds: Seconds = Field(
+        default=12.0,
+        description="The same for a live camera, by capture time: longer than capture.max_age_seconds; what is older never comes.",
+    )
 
 
 class Metrics(Section):

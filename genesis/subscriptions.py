@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import re
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,6 +25,7 @@ HandlerT = TypeVar("HandlerT", bound=Callable[..., Any])
 Filter = Callable[[Any], bool]
 Preload = Callable[["Context"], str]
 RetryOf = Callable[["Settings"], "Retry"]
+GapOf = Callable[["Settings"], float]
 
 BUILTIN_MODULES = ("tasks",)
 MAX_GAP = 30.0  # seconds: longer than a frame that is retried takes by default (1 + 5 + 15)
@@ -62,7 +63,7 @@ class Subscription:
         keyed_by: field of the event (such as `camera`). The handler then gets the events of each key in the order of their
             numbers, one after the other, with any number of workers, and `context.state` to keep things in.
         max_gap: in such a subscription, seconds of waiting after which a number that does not come is passed over; what comes
-            later than that is settled as `late`.
+            later than that is settled as `late`. May be a function of the settings, as the next one.
         aside: it waits for the outside and returns nothing: in sync mode it is run beside the line, and holds up no camera.
         live_gap: the same for a live camera's capture time: events that are so much newer are there; None takes `max_gap`.
     """
@@ -77,9 +78,15 @@ class Subscription:
     time_limit: float | None = None
     preload: Preload | None = None
     keyed_by: str | None = None
-    max_gap: float = MAX_GAP
-    live_gap: float | None = None
+    max_gap: float | GapOf = MAX_GAP
+    live_gap: float | GapOf | None = None
     aside: bool = False
+
+    def gaps(self, settings: Settings) -> tuple[float, float]:
+        """Return `max_gap` and `live_gap` in seconds."""
+        waited = self.max_gap(settings) if callable(self.max_gap) else self.max_gap
+        captured = self.live_gap(settings) if callable(self.live_gap) else self.live_gap
+        return waited, waited if captured is None else captured
 
     def policy(self, settings: Settings) -> Retry:
         """Return how often, and after which waits, the handler is run again."""
@@ -163,8 +170,8 @@ def subscribe(  # noqa: PLR0913 - one declaration says everything about a subscr
     time_limit: float | None = None,
     preload: Preload | None = None,
     keyed_by: str | None = None,
-    max_gap: float = MAX_GAP,
-    live_gap: float | None = None,
+    max_gap: float | GapOf = MAX_GAP,
+    live_gap: float | GapOf | None = None,
     aside: bool = False,
 ) -> Callable[[HandlerT], HandlerT]:
     """Declare a function as the handler of a group; see `Subscription` for the arguments.
@@ -181,10 +188,7 @@ def subscribe(  # noqa: PLR0913 - one declaration says everything about a subscr
     if not _carried_by_a_stream(event):
         msg = f"subscribe({event!r}): expected one of the event types of genesis.events"
         raise UsageError(msg)
-    _check_order(event, keyed_by, when, max_gap)
-    if live_gap is not None and not live_gap > 0:
-        msg = f"live_gap {live_gap!r}: expected seconds above 0"
-        raise UsageError(msg)
+    _check_order(event, keyed_by, when, {"max_gap": max_gap, "live_gap": live_gap})
 
     def declare(function: HandlerT) -> HandlerT:
         registry.add(
@@ -195,7 +199,7 @@ def subscribe(  # noqa: PLR0913 - one declaration says everything about a subscr
     return declare
 
 
-def _check_order(event: type[Event], keyed_by: str | None, when: Filter | None, max_gap: float) -> None:
+def _check_order(event: type[Event], keyed_by: str | None, when: Filter | None, gaps: Mapping[str, float | GapOf | None]) -> None:
     if keyed_by is None:
         return
     if keyed_by not in event.__struct_fields__:
@@ -204,9 +208,10 @@ def _check_order(event: type[Event], keyed_by: str | None, when: Filter | None, 
     if when is not None:
         msg = "keyed_by and when: an event that the filter refuses would be missed as a gap; ask in the handler instead"
         raise UsageError(msg)
-    if not max_gap > 0:
-        msg = f"max_gap {max_gap!r}: expected seconds above 0"
-        raise UsageError(msg)
+    for name, gap in gaps.items():
+        if gap is not None and not callable(gap) and not gap > 0:
+            msg = f"{name} {gap!r}: expected seconds above 0"
+            raise UsageError(msg)
 
 
 def _carried_by_a_stream(event: object) -> bool:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from genesis import subscribe
 from genesis.context import Context
 from genesis.events import AlertEvent, Event, ZoneEvent
+from genesis.settings import Settings
 from tasks.rules import judged
 
-MAX_GAP = 40.0  # seconds: longer than a lease, so that a killed worker costs no alert; nothing else leaves a gap here
+
+def gap(settings: Settings) -> float:
+    """Return how long a zone event that does not come is waited for: only a dead letter leaves a gap here."""
+    return settings.tracking.gap_seconds
 
 
-@subscribe(ZoneEvent, group="zone-workers", queue="alerts", keyed_by="camera", max_gap=MAX_GAP)
+@subscribe(ZoneEvent, group="zone-workers", queue="alerts", keyed_by="camera", max_gap=gap)
 def judge_zone_event(event: ZoneEvent, context: Context) -> list[Event]:
     """Raise what the alert rules say of a change in a zone, and name who an alert was about once that is known."""
     return judged(event, context.state if context.state is not None else {}, context)

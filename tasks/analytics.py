@@ -7,13 +7,21 @@ from math import inf
 from genesis import subscribe
 from genesis.context import Context
 from genesis.events import Event, PersonDetected, ZoneEvent
+from genesis.settings import Settings
 
-MAX_GAP = 40.0  # seconds: longer than a lease and what a frame that is retried takes, so that no crash costs a frame
-LIVE_GAP = 12.0  # seconds: longer than capture.max_age_seconds by default; a frame that is not here by then is stale
+
+def gap(settings: Settings) -> float:
+    """Return how long a frame that does not come is waited for, in seconds."""
+    return settings.tracking.gap_seconds
+
+
+def live_gap(settings: Settings) -> float:
+    """Return the same for a live camera's capture time."""
+    return settings.tracking.live_gap_seconds
 
 
 # However old they are: following persons takes no pixels and next to no time.
-@subscribe(PersonDetected, group="person-workers", queue="analytics", keyed_by="camera", max_gap=MAX_GAP, live_gap=LIVE_GAP, max_age=inf)
+@subscribe(PersonDetected, group="person-workers", queue="analytics", keyed_by="camera", max_gap=gap, live_gap=live_gap, max_age=inf)
 def follow_persons(event: PersonDetected, context: Context) -> list[Event]:
     """Follow a camera's persons from frame to frame: who is there, which zones they enter and leave, and the figures of each window."""
     from tasks.following import Follower  # noqa: PLC0415 - NumPy and SciPy: only where persons are followed

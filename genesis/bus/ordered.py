@@ -99,7 +99,7 @@ class _Turn:
         self.key = str(getattr(event, run.row.keyed_by or ""))
         self.ledger = run.process.ledger
         self.states = self.ledger.keys.states(run.delivery.stream, run.delivery.group)
-        self.gap = Gap(run.row.max_gap, run.row.live_gap or run.row.max_gap)
+        self.gap = Gap(*run.row.gaps(run.process.settings))
         self.version = 0
         self.settled = False  # the entry itself; there may be more to do for those behind it
         # What the handler made of an event and a state: another event that is held back meanwhile changes neither.

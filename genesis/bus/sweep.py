@@ -81,7 +81,7 @@ class Sweep:
         idle = leases.pending(self._stream, self._row.group, idle_ms=lease_ms)
         wanted = [(lease_ms, [row for row in idle if row.consumer != HELD or not self._row.keyed_by])]
         if self._row.keyed_by:
-            held_ms = min(lease_ms, int(self._row.max_gap * 1000))
+            held_ms = min(lease_ms, int(self._row.gaps(self._ledger.settings)[0] * 1000))
             wanted.append((held_ms, leases.pending(self._stream, self._row.group, idle_ms=held_ms, consumer=HELD)))
         if self._clock() - began > self._lease / 4:
             self.rest()  # it was away while we asked

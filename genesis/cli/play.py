@@ -30,7 +30,7 @@ from genesis.embedded.servers import Servers
 from genesis.embedded.stack import READY_SECONDS, Stack, erase_prefix
 from genesis.embedded.watchdog import Watchdog
 from genesis.errors import GenesisError
-from genesis.monitoring.status import Status, status
+from genesis.monitoring.status import Status, at_rest, status
 from genesis.settings import NO_DATABASE, Settings
 from genesis.storage.holding import with_dsn
 from genesis.subscriptions import Registry, load_subscriptions
@@ -171,6 +171,7 @@ def _play(stack: Stack, arguments: list[str], max_frames: int | None, progress: 
     stack.capture(arguments, keep="never")
     problems: list[str] = []
     peak, last_settled, moved = 0, -1, time.monotonic()
+    before: Status | None = None
     while True:
         supervisor.poll(0.2)
         try:
@@ -186,8 +187,9 @@ def _play(stack: Stack, arguments: list[str], max_frames: int | None, progress: 
         settled = sum(count for stream in now.streams for group in stream.groups for count in group.totals.values())
         if settled != last_settled or not now.backlog:
             last_settled, moved = settled, time.monotonic()
-        if not capturing and not now.backlog:
+        if not capturing and at_rest(before, now):
             break
+        before = None if capturing else now
         if time.monotonic() - moved > STUCK_SECONDS:
             problems.append(f"nothing was settled for {STUCK_SECONDS:.0f} s with {now.backlog} deliveries left")
             break

@@ -152,22 +152,25 @@ def drain(stack: Stack, interrupts: Interrupts) -> None:
 
     from genesis.cli.status import looker  # noqa: PLC0415
     from genesis.errors import GenesisError  # noqa: PLC0415
+    from genesis.monitoring.status import at_rest  # noqa: PLC0415
 
     look, supervisor = looker(), stack.supervisor
-    begun, so_far, told = time.monotonic(), interrupts.count, 0.0
+    begun, so_far, told, before = time.monotonic(), interrupts.count, 0.0, None
     while True:
         try:
-            backlog = look().backlog
+            now = look()
         except GenesisError as error:
             supervisor.say(f"not waiting for the workers: {error}")
             return
-        if not backlog:
+        backlog = now.backlog
+        if at_rest(before, now):
             supervisor.say("all that was published is done")
             return
+        before = now
         if interrupts.count > so_far or time.monotonic() - begun > DRAIN_SECONDS:
             supervisor.say(f"{backlog} deliveries are left for the next start")
             return
-        if time.monotonic() - told > 2:  # noqa: PLR2004
+        if backlog and time.monotonic() - told > 2:  # noqa: PLR2004
             told = time.monotonic()
             supervisor.say(f"finishing {backlog} deliveries (Ctrl-C again to leave them for the next start)")
         supervisor.poll(0.2)

@@ -100,6 +100,19 @@ class Status(msgspec.Struct, frozen=True):
         return sum(group.pending + group.lag for stream in self.streams for group in stream.groups)
 
 
+def at_rest(before: Status | None, now: Status) -> bool:
+    """Tell whether all that was published is settled: two looks in a row have found nothing left, and nothing that happened between.
+
+    One look is not enough. It is taken stream by stream, and an event may bring about others on a stream that was looked at before.
+    """
+    return before is not None and not before.backlog and not now.backlog and _happened(before) == _happened(now)
+
+
+def _happened(status: Status) -> list[tuple[int, int]]:
+    """Return, for each stream, how many entries it has and how many deliveries are done."""
+    return [(row.length, sum(sum(group.totals.values()) for group in row.groups)) for row in status.streams]
+
+
 def status(client: redis.Redis, cache: FrameCache, settings: Settings, registry: Registry, now: float | None = None) -> Status:
     """Read the figures.
 

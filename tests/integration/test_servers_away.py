@@ -102,7 +102,8 @@ def site(tmp_path: Path, redis_program: Path) -> Iterator[Site]:
         }
         (tmp_path / "settings.yaml").write_text(yaml.safe_dump(values))
         # kombu writes what it could not give back to the broker into a file there.
-        env = {"GENESIS_CONFIG": str(tmp_path / "settings.yaml"), "TMPDIR": str(tmp_path)}
+        # Frames that are lost with the volatile server are not waited for any longer than a test needs.
+        env = {"GENESIS_CONFIG": str(tmp_path / "settings.yaml"), "TMPDIR": str(tmp_path), "GENESIS_TRACKING__GAP_SECONDS": "5"}
         yield Site(ledger, volatile, tmp_path, env, stack)
 
 
