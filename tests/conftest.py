@@ -42,6 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers, name the Redis, and mark this run's environment so that its processes can be found."""
     config.addinivalue_line("markers", "integration: uses real servers, which the fixtures start")
     config.addinivalue_line("markers", "e2e: runs the programs as a user does")
+    config.addinivalue_line("markers", "beside_the_unit_tests(part): begins before them or ends after them: a minute of mere waiting")
     named = config.getoption("--redis-server")
     if named:
         os.environ[SERVER_VARIABLE] = str(Path(named).absolute())  # not resolve(): what a link is called tells redis-server what to be
@@ -54,6 +55,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for kind in ("integration", "e2e"):
             if ROOT / "tests" / kind in item.path.parents:
                 item.add_marker(kind)
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    """Return where a test stands; the order is otherwise kept."""
+    mark = item.get_closest_marker("beside_the_unit_tests")
+    if mark is not None:
+        return {"begin": 1, "end": 3}[mark.args[0]]
+    return 2 if ROOT / "tests" / "unit" in item.path.parents else 0
 
 
 @pytest.fixture(scope="session")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from genesis.chaos.plan import KINDS
-from tests.processes import python
+from tests.processes import program, python
 
 SEED = 20261
 LEAST = 500  # events
@@ -18,13 +21,31 @@ SHORT = [
 ]
 
 
-def test_nothing_is_lost_or_doubled_while_everything_fails(redis_program: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="session")  # other modules' tests are between its own
+def running(redis_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """Start it; return the process, and the folder for its log and its report."""
     del redis_program
+    folder = tmp_path_factory.mktemp("chaos")
+    argv = [sys.executable, "-m", "genesis.chaos", *SHORT, "--seed", str(SEED), "--json", str(folder / "report.json")]
+    with program(argv, folder / "log") as started:
+        yield started, folder
 
-    ended = python("-m", "genesis.chaos", *SHORT, "--seed", str(SEED), "--json", str(tmp_path / "report.json"), timeout=300)
 
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    report = json.loads((tmp_path / "report.json").read_text())
+@pytest.mark.beside_the_unit_tests("begin")
+def test_chaos_begins(running: tuple[subprocess.Popen[bytes], Path]) -> None:
+    process, _ = running
+
+    assert process.poll() is None
+
+
+@pytest.mark.beside_the_unit_tests("end")
+def test_nothing_is_lost_or_doubled_while_everything_fails(running: tuple[subprocess.Popen[bytes], Path]) -> None:
+    process, folder = running
+
+    code = process.wait(300)
+
+    assert code == 0, (folder / "log").read_text()
+    report = json.loads((folder / "report.json").read_text())
     assert (report["lost"], report["doubled"], report["findings"]) == (0, 0, [])
     assert report["events"] >= LEAST
     assert {row["kind"] for row in report["rows"]} == {kind.name for kind in KINDS}
