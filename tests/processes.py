@@ -29,14 +29,14 @@ def wait_until(condition: Callable[[], Any], what: str, seconds: float = PATIENC
     return answer
 
 
-_running: list[tuple[subprocess.Popen[bytes], signal.Signals]] = []
+_running: list[subprocess.Popen[bytes]] = []
 
 
-def stop_together() -> None:
-    """Ask all programs that run here to end: those that are stopped one inside the other then need not wait for each other."""
-    for process, stop in _running:
+def end_at_once() -> None:
+    """Kill all programs that run here, where how they end is not what is tested: an orderly end takes seconds."""
+    for process in _running:
         if process.poll() is None:
-            process.send_signal(stop)
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 @contextmanager
@@ -50,11 +50,11 @@ def program(
             argv, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
             env={**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **(env or {})},
         )  # fmt: skip
-        _running.append((process, stop))
+        _running.append(process)
         try:
             yield process
         finally:
-            _running.remove((process, stop))
+            _running.remove(process)
             if process.poll() is None:
                 process.send_signal(stop)
             try:

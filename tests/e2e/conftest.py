@@ -13,6 +13,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("GENESIS_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("GENESIS_RECOGNITION__ENGINE", "none")
     monkeypatch.setenv("GENESIS_STORAGE__DSN", "none")
+    monkeypatch.setenv("GENESIS_BRIDGE__BLOCK_SECONDS", "0.2")  # so that it ends soon
     monkeypatch.setenv("GENESIS_DETECTION__OFFLINE", "true")
     monkeypatch.setenv("GENESIS_DETECTION__WEIGHTS", str(tmp_path / "there-is-no.pt"))
     return tmp_path

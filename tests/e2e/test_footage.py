@@ -76,6 +76,7 @@ def runs(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Runs:
         "GENESIS_DETECTION__WEIGHTS": str(shared / "models" / "yolo11n_int8_openvino_model"),
         "GENESIS_CAMERAS": json.dumps([{"name": "clip", "source": clip, "zones": ZONES, "lines": LINES}]),
         "GENESIS_STORAGE__DSN": "none",
+        "GENESIS_BRIDGE__BLOCK_SECONDS": "0.2",  # so that it ends soon
         "GENESIS_RECOGNITION__ENGINE": "none",
     }
     with pytest.MonkeyPatch.context() as patch:

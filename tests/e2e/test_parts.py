@@ -13,7 +13,7 @@ import pytest
 from genesis.cache import FrameCache
 from genesis.connections import connect
 from genesis.settings import Settings
-from tests.processes import bridge_argv, cli, program, python, stop_together, wait_until, worker_argv
+from tests.processes import bridge_argv, cli, end_at_once, program, python, wait_until, worker_argv
 
 OTHERS = "ingestion,analytics,recognition,storage,alerts,notifications,metrics,sessions"
 
@@ -45,7 +45,7 @@ def test_cameras_become_events_tasks_and_more_events(configured: Settings, tmp_p
         program(worker_argv(OTHERS), tmp_path / "others.log"),
     ):
         wait_until(lambda: backlog() == 0, f"all is settled; see {tmp_path}")
-        stop_together()
+        end_at_once()
 
     ledger = connect(configured.redis.url)
     assert published["frames"] == 10
@@ -99,7 +99,7 @@ def test_dual_mode_is_compared_afterwards(configured: Settings, tmp_path: Path, 
         program(worker_argv(f"detection,{OTHERS}"), tmp_path / "worker.log"),
     ):
         wait_until(lambda: backlog() == 0, f"all is settled; see {tmp_path}")
-        stop_together()
+        end_at_once()
 
     compared = cli("compare", "--json", "--at-least", "1")
 

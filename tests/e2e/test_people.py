@@ -114,6 +114,7 @@ def environment(data: Path, shared: Path) -> dict[str, str]:
         "GENESIS_RECOGNITION__OFFLINE": "true",
         "GENESIS_FRAME_CACHE__CODEC": "bgr",  # so that both modes see the same pixels
         "GENESIS_CAMERAS": json.dumps([{"name": "hall", "source": "clip", "zones": [{"name": "picture", "polygon": WHOLE, "inertia": 1}]}]),
+        "GENESIS_BRIDGE__BLOCK_SECONDS": "0.2",  # so that it ends soon
         "GENESIS_ALERTS__RULES": json.dumps(RULES),
         "GENESIS_ALERTS__NOTIFIERS": json.dumps([{"name": "log", "kind": "log"}]),
     }

@@ -12,7 +12,7 @@ import yaml
 
 from genesis.connections import connect
 from genesis.settings import Settings
-from tests.processes import ROOT, bridge_argv, cli, program, python, stop_together, wait_until, worker_argv
+from tests.processes import ROOT, bridge_argv, cli, end_at_once, program, python, wait_until, worker_argv
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 OTHERS = "ingestion,analytics,recognition,storage,alerts,notifications,metrics,sessions"
@@ -67,7 +67,7 @@ def test_the_handler_runs_in_event_mode(settings: Settings, home: Path, monkeypa
             lambda: sum(g["pending"] + g["lag"] for s in json.loads(cli("status", "--json").stdout)["streams"] for g in s["groups"]) == 0,
             f"all is settled; see {home}",
         )
-        stop_together()
+        end_at_once()
 
     crowds = [json.loads(fields[b"data"]) for _, fields in ledger.xrange("genesis:persons")]
     expected = sum(len(crowd["persons"]) > 2 for crowd in crowds)

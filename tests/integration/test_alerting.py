@@ -30,7 +30,7 @@ from genesis.settings import Settings, load
 from genesis.subscriptions import Registry
 from tests.catalogue import builtin_subscriptions
 from tests.events_of_tests import NOON
-from tests.processes import bridge_argv, program, stop_together, wait_until, worker_argv
+from tests.processes import bridge_argv, end_at_once, program, wait_until, worker_argv
 
 ZONES = ("hall", "yard", "roof")
 COOLDOWN = 20.0
@@ -195,7 +195,7 @@ def test_a_storm_gives_what_the_cooldown_allows_and_each_alert_arrives_once_or_i
         wait_until(lambda: len(alerts_on(bus)) > len(allowed(events)), "all alerts are raised")
         bus.publish([completed(named)])
         wait_until(lambda: not backlog(bus), "all is settled")
-        stop_together()
+        end_at_once()
 
     raised = [alert for alert in alerts_on(bus) if alert["camera"] == "door"]
     assert [alert["cause"] for alert in raised] == allowed(events)

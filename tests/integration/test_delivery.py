@@ -24,7 +24,7 @@ from genesis.settings import Settings, load
 from genesis.subscriptions import Registry, Subscription
 from tests.catalogue import builtin_subscriptions
 from tests.events_of_tests import frame, zone
-from tests.processes import bridge_argv, program, stop_together, wait_until, worker_argv
+from tests.processes import bridge_argv, end_at_once, program, wait_until, worker_argv
 
 LIGHT = "ingestion,analytics,recognition,storage,alerts,notifications,metrics,sessions"
 HANDLERS = "tests.integration.handlers_of_tests"
@@ -98,7 +98,7 @@ def line(tmp_path_factory: pytest.TempPathFactory, ledger_server: RedisServer, v
         program(worker_argv(LIGHT), folder / "worker.log", env),
     ):
         yield Line(producer, producer.ledger.client, settings, notes, folder)
-        stop_together()
+        end_at_once()
     producer.close()
 
 

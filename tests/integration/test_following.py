@@ -27,7 +27,7 @@ from genesis.events import PersonDetected, SessionEvent, ZoneEvent, encode
 from genesis.settings import Settings, load
 from genesis.subscriptions import Registry, load_subscriptions
 from tests.catalogue import builtin_subscriptions
-from tests.processes import bridge_argv, program, stop_together, wait_until, worker_argv
+from tests.processes import bridge_argv, end_at_once, program, wait_until, worker_argv
 from tests.walkers import CAMERA, clip
 
 GROUP, STREAM = "person-workers", "genesis:persons"
@@ -178,7 +178,7 @@ def test_eight_children_of_which_some_are_killed_give_the_events_of_sync_mode(
                 with suppress(ProcessLookupError):
                     os.kill(child, signal.SIGKILL)
         wait_until(lambda: not backlog(bus), "all is settled")
-        stop_together()
+        end_at_once()
 
     assert on(bus.client) == directly(events, settings)
     assert not bus.client.exists(f"{STREAM}:dlq")

@@ -20,7 +20,7 @@ from genesis.errors import PermanentError
 from genesis.events import decode
 from genesis.settings import Settings
 from tests.integration.entries_of_fuzz import Fuzz, Pairs
-from tests.processes import bridge_argv, program, stop_together, wait_until, worker_argv
+from tests.processes import bridge_argv, end_at_once, program, wait_until, worker_argv
 
 SEED = 20_260_102
 STREAM, GROUP = "genesis:faces", "face-storage-workers"
@@ -118,7 +118,7 @@ def line(settings: Settings, tmp_path: Path) -> Iterator[Line]:
     with program(bridge_argv(), bridge_log) as bridge, program(worker_argv("storage"), worker_log) as worker:
         wait_until(lambda: " serves " in bridge_log.read_text() and " ready." in worker_log.read_text(), f"they are ready; see {logs}")
         yield Line(client, (psutil.Process(bridge.pid), psutil.Process(worker.pid)), logs, Fuzz(SEED, GROUP, LIMIT))
-        stop_together()
+        end_at_once()
     client.close()
 
 

@@ -26,7 +26,7 @@ from genesis.settings import Settings, load
 from genesis.subscriptions import Registry, Subscription
 from tests.catalogue import builtin_subscriptions
 from tests.events_of_tests import zone
-from tests.processes import bridge_argv, program, stop_together, wait_until, worker_argv
+from tests.processes import bridge_argv, end_at_once, program, wait_until, worker_argv
 
 LEASE, DELIVERIES, SHUTDOWN = 3.0, 2, 1.0
 STREAM = "genesis:zones"
@@ -106,7 +106,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, ledger_server: RedisServer, v
         made = Site(producer, producer.ledger.client, settings, folder, env, stack)
         made.worker("fragile", "alerts", 3)
         yield made
-        stop_together()
+        end_at_once()
     producer.close()
 
 

@@ -23,7 +23,7 @@ from genesis.cli.journal import events
 from genesis.connections import connect
 from genesis.embedded.redis import RedisServer
 from genesis.events import STREAMS, FrameCaptured, Keys, PersonDetected
-from tests.processes import bridge_argv, program, stop_together, wait_until, worker_argv
+from tests.processes import bridge_argv, end_at_once, program, wait_until, worker_argv
 
 QUEUES = "detection,ingestion,analytics,recognition,storage,alerts,notifications,metrics,sessions"
 AWAY_SECONDS = 3.0
@@ -105,7 +105,7 @@ def site(tmp_path: Path, redis_program: Path) -> Iterator[Site]:
         # Frames that are lost with the volatile server are not waited for any longer than a test needs.
         env = {"GENESIS_CONFIG": str(tmp_path / "settings.yaml"), "TMPDIR": str(tmp_path), "GENESIS_TRACKING__GAP_SECONDS": "5"}
         yield Site(ledger, volatile, tmp_path, env, stack)
-        stop_together()
+        end_at_once()
 
 
 def numbers(site: Site, kind: type[FrameCaptured | PersonDetected]) -> list[tuple[str, int]]:
