@@ -108,13 +108,13 @@ def upgrade(dsn: str) -> None:
 
 
 def _migrate(raw: Any, place: Place) -> None:
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it has much to say already when it is imported
     from alembic import command  # noqa: PLC0415 - only where there is something to do
     from alembic.config import Config  # noqa: PLC0415
     from sqlalchemy import create_engine  # noqa: PLC0415
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
     from sqlalchemy.pool import StaticPool  # noqa: PLC0415
 
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     engine = create_engine("postgresql+psycopg2://", creator=lambda: raw, poolclass=StaticPool)
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
