@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
-from msgspec import Struct
 
 from genesis.analytics.alerting import Quiet, watch
+from genesis.analytics.kept import Kept
 from genesis.analytics.presence import Present, ended, moment, seen, started, visited
 from genesis.analytics.view import milliseconds
 from genesis.analytics.windows import Frame, Window, closed, counted
@@ -36,7 +36,7 @@ MOST_LOOKS = 50
 CLOCK_BACK = "the clock jumped back"
 
 
-class Kept(Struct, frozen=True):
+class Camera(Kept, frozen=True):
     """What is kept of a camera from frame to frame.
 
     Attributes:
@@ -57,12 +57,12 @@ class Kept(Struct, frozen=True):
     newest_ms: int = 0
     series: str = ""
     told: int = 0
-    people: dict[str, Present] = {}
-    tracks: dict[str, Any] = {}
-    inside: dict[str, Any] = {}
-    maybe: dict[str, tuple[Look, ...]] = {}
-    window: dict[str, Any] = {}
-    quiet: dict[str, Any] = {}
+    people: dict[str, Present] = msgspec.field(default_factory=dict)
+    tracks: dict[str, Any] = msgspec.field(default_factory=dict)
+    inside: dict[str, Any] = msgspec.field(default_factory=dict)
+    maybe: dict[str, tuple[Look, ...]] = msgspec.field(default_factory=dict)
+    window: dict[str, Any] = msgspec.field(default_factory=dict)
+    quiet: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 @lru_cache(maxsize=256)
@@ -83,7 +83,7 @@ class Follower:
         kept: what was kept before.
     """
 
-    def __init__(self, event: PersonDetected, context: Context, kept: Kept) -> None:
+    def __init__(self, event: PersonDetected, context: Context, kept: Camera) -> None:
         self.event = event
         self.context = context
         self.kept = kept
@@ -94,17 +94,12 @@ class Follower:
     @classmethod
     def of(cls, event: PersonDetected, context: Context) -> Follower:
         """Return the follower of an event's camera, with what was kept; what can't be read (an older or newer release's) is nothing."""
-        try:
-            kept = msgspec.convert(context.state or {}, Kept)
-        except msgspec.ValidationError:
-            kept = Kept()
-        return cls(event, context, kept)
+        return cls(event, context, Camera.parse(context.state or {}))
 
     @property
     def plain(self) -> dict[str, Any]:
         """What is kept, as what JSON can say."""
-        plain: dict[str, Any] = msgspec.to_builtins(self.kept)
-        return plain
+        return self.kept.plain
 
     def end(self) -> list[Event]:
         """Close everything: the camera's session is over."""

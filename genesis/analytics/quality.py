@@ -82,4 +82,5 @@ def _share(value: float, least: float, good: float) -> float:
     """Return `LEAST_SHARE` for a value that is only just enough, 1 for a good one, and what lies between them."""
     if good <= least or value >= good:
         return 1.0
-    return LEAST_SHARE + (1 - LEAST_SHARE) * max(value - least, 0.0) / (good - least)
+    # In this order: a number that is none is worth the least.
+    return LEAST_SHARE + (1 - LEAST_SHARE) * max(0.0, value - least) / (good - least)

@@ -6,14 +6,15 @@ is plain data that JSON can say, small enough to be written with every frame, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
 
 from genesis.analytics.decision import Decision, Look, counted, decide
+from genesis.analytics.kept import Kept
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -54,24 +55,11 @@ class Seen(Struct, frozen=True, array_like=True):
     track: str | None = None
 
 
-class View(Struct, frozen=True):
+class View(Kept, frozen=True):
     """A camera's view in one session of its capture."""
 
     session: str = ""
     people: tuple[Seen, ...] = ()
-
-    @classmethod
-    def parse(cls, state: Mapping[str, Any]) -> View:
-        """Read what `plain` wrote; nothing is an empty view, and so is what cannot be read (an older or newer one's)."""
-        try:
-            return msgspec.convert(dict(state), cls)
-        except msgspec.ValidationError:
-            return cls()
-
-    @property
-    def plain(self) -> dict[str, Any]:
-        """This view as what JSON can say."""
-        return {"session": self.session, "people": msgspec.to_builtins(self.people)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import Any
 
 import msgspec
 from msgspec import Struct
 
+from genesis.analytics.kept import Kept
 from genesis.analytics.quantiles import Histogram, added, quantile
 from genesis.events import MetricsEvent
 
@@ -86,7 +86,7 @@ class Figures(Struct, frozen=True, omit_defaults=True):
         return self.start_ms + self.window_ms
 
 
-class Window(Struct, frozen=True, omit_defaults=True):
+class Window(Kept, frozen=True, omit_defaults=True):
     """A camera's figures so far.
 
     Attributes:
@@ -102,22 +102,8 @@ class Window(Struct, frozen=True, omit_defaults=True):
     number: int = -1
     newest_ms: int = 0
     steps_ms: tuple[int, ...] = ()
-    dropped: dict[str, int] = {}
+    dropped: dict[str, int] = msgspec.field(default_factory=dict)
     open: Figures | None = None
-
-    @classmethod
-    def parse(cls, state: Mapping[str, Any]) -> Window:
-        """Read what `plain` wrote; nothing is the beginning, and so is what cannot be read (an older or newer one's)."""
-        try:
-            return msgspec.convert(dict(state), cls)
-        except msgspec.ValidationError:
-            return cls()
-
-    @property
-    def plain(self) -> dict[str, Any]:
-        """This as what JSON can say."""
-        made: dict[str, Any] = msgspec.to_builtins(self)
-        return made
 
 
 def counted(

@@ -7,14 +7,15 @@ stay. Who has left and comes again begins a new stay, so that entries and exits 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
 from genesis.analytics.geometry import Point, placed
+from genesis.analytics.kept import Kept
 from genesis.analytics.lines import Direction, Side, walked
 from genesis.analytics.places import EVERY_ZONE, Places
 
@@ -89,23 +90,10 @@ class Walk(Struct, frozen=True, array_like=True):
     sides: dict[str, Side] = {}
 
 
-class Inside(Struct, frozen=True):
+class Inside(Kept, frozen=True):
     """Who is where before a camera, by track."""
 
-    people: dict[str, Walk] = {}
-
-    @classmethod
-    def parse(cls, state: Mapping[str, Any]) -> Inside:
-        """Read what `plain` wrote; nothing is nobody, and so is what cannot be read (an older or newer one's)."""
-        try:
-            return msgspec.convert(dict(state), cls)
-        except msgspec.ValidationError:
-            return cls()
-
-    @property
-    def plain(self) -> dict[str, Any]:
-        """This state as what JSON can say."""
-        return {"people": msgspec.to_builtins(self.people)}
+    people: dict[str, Walk] = msgspec.field(default_factory=dict)
 
 
 def observe(places: Places, state: Inside, at_ms: int, spots: Iterable[Spot], *, aspect: float) -> tuple[Inside, tuple[Change, ...]]:

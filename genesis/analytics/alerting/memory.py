@@ -8,12 +8,13 @@ is in no zone is forgotten after `KEPT_MS`, one that seems to be in one after `S
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
 from genesis.analytics.alerting.cooldown import LATE_MS
+from genesis.analytics.kept import Kept
 from genesis.analytics.view import milliseconds
 from genesis.events import Box, ZoneEvent
 
@@ -99,7 +100,7 @@ class Track(Struct, frozen=True, array_like=True):
     marks: tuple[tuple[str, str], ...] = ()
 
 
-class Alerting(Struct, frozen=True):
+class Alerting(Kept, frozen=True):
     """One camera.
 
     Attributes:
@@ -110,23 +111,9 @@ class Alerting(Struct, frozen=True):
     """
 
     clock_ms: int = 0
-    tracks: dict[str, Track] = {}
-    cooldowns: dict[str, tuple[int, ...]] = {}
+    tracks: dict[str, Track] = msgspec.field(default_factory=dict)
+    cooldowns: dict[str, tuple[int, ...]] = msgspec.field(default_factory=dict)
     crowds: tuple[tuple[str, str], ...] = ()
-
-    @classmethod
-    def parse(cls, state: Mapping[str, Any]) -> Alerting:
-        """Read what `plain` wrote; nothing is a new state, and so is what cannot be read (an older or newer one's)."""
-        try:
-            return msgspec.convert(dict(state), cls)
-        except msgspec.ValidationError:
-            return cls()
-
-    @property
-    def plain(self) -> dict[str, Any]:
-        """This state as what JSON can say."""
-        plain: dict[str, Any] = msgspec.to_builtins(self)
-        return plain
 
 
 def clock_after(clock_ms: int, event: ZoneEvent) -> int:

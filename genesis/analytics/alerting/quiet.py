@@ -6,9 +6,6 @@ camera did not look for longer than half of the rule's time, and with a new sess
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import msgspec
 from msgspec import Struct
 
@@ -16,6 +13,7 @@ from genesis.analytics.alerting.cooldown import Times, begun, is_over
 from genesis.analytics.alerting.drafting import alert_of
 from genesis.analytics.alerting.memory import Fact
 from genesis.analytics.alerting.rulebook import Rulebook
+from genesis.analytics.kept import Kept
 from genesis.analytics.presence import moment
 from genesis.events import AlertEvent
 
@@ -34,7 +32,7 @@ class Absence(Struct, frozen=True, array_like=True):
     times: Times = ()
 
 
-class Quiet(Struct, frozen=True):
+class Quiet(Kept, frozen=True):
     """One camera.
 
     Attributes:
@@ -45,21 +43,7 @@ class Quiet(Struct, frozen=True):
 
     session: str = ""
     last_ms: int = 0
-    absences: dict[str, Absence] = {}
-
-    @classmethod
-    def parse(cls, state: Mapping[str, Any]) -> Quiet:
-        """Read what `plain` wrote; nothing is a new state, and so is what cannot be read (an older or newer one's)."""
-        try:
-            return msgspec.convert(dict(state), cls)
-        except msgspec.ValidationError:
-            return cls()
-
-    @property
-    def plain(self) -> dict[str, Any]:
-        """This state as what JSON can say."""
-        plain: dict[str, Any] = msgspec.to_builtins(self)
-        return plain
+    absences: dict[str, Absence] = msgspec.field(default_factory=dict)
 
 
 def watch(book: Rulebook, state: Quiet, camera: str, at_ms: int, persons: int, session: str) -> tuple[Quiet, list[AlertEvent]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf, nan
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from genesis.analytics.quality import Rules, refusal, weight
@@ -53,6 +53,7 @@ def test_the_better_a_face_the_more_it_counts(
 
 
 @given(ANY, ANY, ANY, ANY)
+@example(40.0, 20.0, 1.0, nan)
 def test_every_face_has_a_weight_and_only_refused_ones_have_none(size: float, sharpness: float, frontal: float, score: float) -> None:
     found = weight(size, sharpness, frontal, score, RULES)
 

@@ -11,7 +11,11 @@ import cv2
 import numpy as np
 import pytest
 
+from genesis.capture.camera import Camera, Playback
+from genesis.capture.mailbox import Arrival
 from genesis.capture.sources.base import LiveSource, Recording, SourceLostError, UnreadableFrameError
+from genesis.settings import Capture
+from tests.cameras import ListReader
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 
@@ -223,3 +227,25 @@ def images(tmp_path: Path) -> Callable[..., Path]:
         return folder
 
     return write
+
+
+@pytest.fixture
+def play(clock, stop):
+    def run(source, sink, **playback):
+        return Camera("door", source, sink, Capture(), Playback(**playback), stop=stop, clock=clock).run()
+
+    return run
+
+
+@pytest.fixture
+def watch(clock, stop, scripted):
+    def run(items, sink, counts=None, **playback):
+        reader = ListReader(items, stop, counts)
+        return Camera("door", scripted(), sink, Capture(), Playback(**playback), stop=stop, clock=clock, reader=reader).run()
+
+    return run
+
+
+@pytest.fixture
+def arrival(clock):
+    return lambda: Arrival(np.zeros((4, 6, 3), np.uint8), clock.utc())
