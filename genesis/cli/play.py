@@ -107,7 +107,7 @@ def play(
     detector = choose_detector(settings)
     progress("reaching Redis" if redis_url else "starting Redis", None)
     own = settings.model_copy(update={"data_dir": own_data_folder(folder, settings.data_dir)})
-    watchdog, servers, stack = Watchdog(), Servers(), None
+    watchdog, servers, stack, at_rest_in_the_end = Watchdog(), Servers(), None, False
     prefix = f"genesis-run-{uuid.uuid4().hex[:8]}" if redis_url else settings.redis.prefix
     try:
         servers = Servers.existing(redis_url) if redis_url else Servers.embedded(folder, watchdog)
@@ -128,13 +128,14 @@ def play(
         stack = Stack(settings, registry, {}, log, detectors, recognisers=recognisers, watchdog=watchdog)
         stack.supervisor.chores.append(partial(servers.tend, stack.supervisor.say))
         played = _play(stack, capture_arguments(tuple(sources), tuple(names), fps, loop=False), max_frames, progress)
+        at_rest_in_the_end = not played.problems
         progress("done", played.final)
         yield played
     finally:
         with undisturbed():
             if stack is not None:
                 progress("stopping", None)
-                stack.stop()
+                stack.stop(at_once=at_rest_in_the_end)
             if redis_url and servers.env:
                 for url in {servers.env["GENESIS_REDIS__URL"], servers.env["GENESIS_FRAME_CACHE__URL"]}:
                     erase_prefix(url, prefix)

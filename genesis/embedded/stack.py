@@ -136,8 +136,15 @@ class Stack:
         """Stop publishing."""
         self.supervisor.stop(self.captures)
 
-    def stop(self) -> None:
-        """Stop in the order of the way of an event: captures, bridge, workers."""
+    def stop(self, *, at_once: bool = False) -> None:
+        """Stop in the order of the way of an event: captures, bridge, workers.
+
+        Args:
+            at_once: kill them all instead: everything is settled, and nothing is to go on from here.
+        """
+        if at_once:
+            self.supervisor.stop(at_once=True)
+            return
         self.supervisor.stop(self.captures)
         self.supervisor.stop(["bridge"])
         self.supervisor.stop()

@@ -129,13 +129,21 @@ class Supervisor:
         """Return a program's exit code; None while it runs. Negative: the signal that ended it."""
         return self._runs[name].code
 
-    def stop(self, names: Sequence[str] | None = None) -> None:
-        """Ask programs to end, wait for them, and kill those that don't; None means all."""
+    def stop(self, names: Sequence[str] | None = None, *, at_once: bool = False) -> None:
+        """Ask programs to end, wait for them, and kill those that don't.
+
+        Args:
+            names: of the programs; None means all.
+            at_once: kill them without asking: they have nothing to finish.
+        """
         chosen = [run for name, run in self._runs.items() if names is None or name in names]
         begun = self.clock()
         for run in chosen:
             run.asked, run.restart_at = True, None
             self._signal(run, signal.SIGTERM)
+            if at_once and run.pid is not None and run.code is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(run.pid, signal.SIGKILL)
         while waiting := [run for run in chosen if run.code is None]:
             for run in waiting:
                 if run.pid is not None and self.clock() - begun > run.program.grace:

@@ -178,3 +178,17 @@ def test_programs_are_stopped_though_nobody_reads_the_log_any_more(clock: Hurrie
 
         assert supervisor.code("talkative") == -15
         os.dup2(os.open(os.devnull, os.O_WRONLY), writer)  # what is left in the buffer can be written there
+
+
+def test_programs_that_have_nothing_to_finish_are_not_asked(supervisor: Supervisor, output: io.StringIO, clock: Hurried) -> None:
+    stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('here', flush=True); time.sleep(600)"
+    supervisor.start(python("stubborn", stubborn, keep="always"))
+    wait_until(polled(supervisor, lambda: "here" in output.getvalue()), "it runs")
+    begun = clock()
+
+    supervisor.stop(at_once=True)
+
+    assert supervisor.code("stubborn") == -9
+    assert not supervisor.running("stubborn")
+    assert "did not end within" not in output.getvalue()
+    assert clock() - begun < 10  # its grace is longer than a kill takes, and was not waited for
