@@ -17,7 +17,7 @@ import pytest
 import redis
 
 from genesis.connections import connect
-from tests.processes import cli, program, wait_until
+from tests.processes import cli, end_at_once, program, wait_until
 
 UP = [sys.executable, "-m", "genesis", "up", "--source", "sample", "--camera", "hall", "--fps", "2", "--detectors", "1"]
 
@@ -59,6 +59,7 @@ def test_it_stops_in_order_loses_nothing_and_goes_on_where_it_was(home: Path, mo
         ledger = connect(url)
         assert ledger.xlen("genesis:frames") > before
         assert ledger.xlen("genesis:frames:dlq") == 0
+        end_at_once()
 
 
 @pytest.fixture
