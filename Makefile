@@ -29,7 +29,7 @@ setup: ## install what `make run`, `make test` and `make check` need, and nothin
 
 test: ## run the tests; those whose servers or data are not here say so
 	$(BOOTSTRAP) --extras detection,dev
-	@$(BIN)/python -m pytest $(TESTS)
+	@$(BIN)/python scripts/tests.py $(TESTS)
 
 check: ## formatting, lint, types, and which room may import which
 	$(BOOTSTRAP) --extras detection,dev
