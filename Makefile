@@ -6,8 +6,8 @@ VENV ?= .venv
 TORCH ?= cpu
 # Handed to `genesis run`: make run ARGS="--report report.json"
 ARGS ?=
-# Handed to pytest: make test TESTS="tests/unit -k cache"
-TESTS ?= tests
+# Handed to one pytest instead of running all: make test TESTS="tests/unit -k cache"
+TESTS ?=
 PYTHONS ?= python3.10 python3.11 python3.12
 
 BIN = $(VENV)/bin
