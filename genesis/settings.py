@@ -19,6 +19,7 @@ from genesis.errors import SettingsError
 from genesis.settings_alerts import SEVERITIES, Alerts, Notifier, Rule, Severity, refused
 from genesis.settings_base import Section
 from genesis.settings_errors import YamlDocument, explain, explain_variable
+from genesis.settings_operations import Flower, Log, Monitoring, Privacy, Tracing
 from genesis.settings_rules import unfitting
 from genesis.settings_scene import Line, Zone
 from genesis.settings_sections import (
@@ -32,7 +33,6 @@ from genesis.settings_sections import (
     Detection,
     EventDriven,
     FrameCacheSettings,
-    Log,
     Metrics,
     Recognition,
     Redis,
@@ -53,11 +53,14 @@ __all__ = [
     "Delivery",
     "Detection",
     "EventDriven",
+    "Flower",
     "FrameCacheSettings",
     "Line",
     "Log",
     "Metrics",
+    "Monitoring",
     "Notifier",
+    "Privacy",
     "Recognition",
     "Redis",
     "Retention",
@@ -66,6 +69,7 @@ __all__ = [
     "Settings",
     "Severity",
     "Storage",
+    "Tracing",
     "Tracking",
     "Zone",
     "current",
@@ -107,6 +111,10 @@ class Settings(BaseSettings):
     handlers: tuple[str, ...] = Field(default=(), description="Modules with subscriptions of your own, imported beside `tasks`.")
     data_dir: Path = Field(default=Path("data"), description="Everything that Genesis writes to disk lies below this folder.")
     log: Log = Field(default_factory=Log, description="Logging.")
+    monitoring: Monitoring = Field(default_factory=Monitoring, description="Metrics and health.")
+    flower: Flower = Field(default_factory=Flower, description="Flower.")
+    tracing: Tracing = Field(default_factory=Tracing, description="One frame's way.")
+    privacy: Privacy = Field(default_factory=Privacy, description="Pictures of people.")
 
     @model_validator(mode="after")
     def _distinct_cameras(self) -> Settings:

@@ -330,9 +330,3 @@ class Storage(Section):
     def enabled(self) -> bool:
         """Whether anything is stored."""
         return self.dsn != NO_DATABASE
-
-
-class Log(Section):
-    """What is logged."""
-
-    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Least severity that is logged.")

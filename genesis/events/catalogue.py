@@ -79,3 +79,13 @@ class Keys:
     def told_of(self, event: str) -> str:
         """Key of the set of those who were told of an alert."""
         return f"{self.prefix}:told:{event}"
+
+    @property
+    def programs(self) -> str:
+        """Key of the hash that holds the last sign of life of every program, by role and name."""
+        return f"{self.prefix}:programs"
+
+    @property
+    def runs(self) -> str:
+        """Key of the stream of the newest runs of deliveries, for `genesis trace`."""
+        return f"{self.prefix}:runs"

@@ -1,0 +1,101 @@
+"""The programs of an installation, on any number of machines: each notes a sign of life on the ledger now and then.
+
+So that it can be told, without asking around, which queues have workers, whether a bridge runs, and who hangs.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import msgspec
+import redis
+
+from genesis.events import Keys
+
+EVERY_SECONDS = 5.0  # between two signs of life
+GONE_SECONDS = 20.0  # without one, a program counts as gone
+FORGOTTEN_SECONDS = 3600.0  # after which it is not listed any more
+
+
+class Program(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A program's last sign of life.
+
+    Attributes:
+        role: bridge, capture, worker or exporter.
+        name: unique within its role: a bridge's consumer, a worker's node name, a capture's host and pid.
+        host: its machine.
+        pid: of its main process there.
+        version: of Genesis.
+        started: seconds since 1970.
+        seen: when the sign was given, likewise.
+        queues: that a worker serves.
+        cameras: that a capture reads.
+        children: of a worker.
+        port: where it serves metrics and health; 0: nowhere.
+        ailing: parts that have stopped going on; empty: it is healthy.
+    """
+
+    role: str
+    name: str
+    host: str
+    pid: int
+    version: str
+    started: float
+    seen: float
+    queues: tuple[str, ...] = ()
+    cameras: tuple[str, ...] = ()
+    children: int = 0
+    port: int = 0
+    ailing: tuple[str, ...] = ()
+
+    def alive(self, now: float) -> bool:
+        """Tell whether its last sign of life is recent."""
+        return now - self.seen < GONE_SECONDS
+
+    @property
+    def field(self) -> str:
+        """Its field in the hash."""
+        return f"{self.role}/{self.name}"
+
+
+def note(client: redis.Redis, keys: Keys, program: Program) -> None:
+    """Give a sign of life.
+
+    Raises:
+        redis.RedisError: the ledger is away.
+    """
+    client.hset(keys.programs, program.field, msgspec.json.encode(program))
+
+
+def remove(client: redis.Redis, keys: Keys, program: Program) -> None:
+    """Forget a program that ends in order.
+
+    Raises:
+        redis.RedisError: the ledger is away.
+    """
+    client.hdel(keys.programs, program.field)
+
+
+def programs(client: redis.Redis, keys: Keys, now: float | None = None) -> list[Program]:
+    """Return the programs that gave a sign of life within `FORGOTTEN_SECONDS`, by role and name; remove the others.
+
+    Raises:
+        redis.RedisError: the ledger is away.
+    """
+    moment = time.time() if now is None else now
+    answer: Any = client.hgetall(keys.programs)
+    known, old = [], []
+    for field, text in answer.items():
+        try:
+            program = msgspec.json.decode(text, type=Program)
+        except msgspec.DecodeError:
+            old.append(field)
+            continue
+        if moment - program.seen > FORGOTTEN_SECONDS:
+            old.append(field)
+        else:
+            known.append(program)
+    if old:
+        client.hdel(keys.programs, *old)
+    return sorted(known, key=lambda program: (program.role, program.name))
