@@ -43,13 +43,13 @@ _GROUP = ("stream", "group")
 
 # What a worker does.
 RUNS = Metric(
-    "genesis_runs_total", "counter", ("worker",), "Runs of deliveries by what became of them: settled, stale, retried, waiting, buried, held, late.",
-    (*_GROUP, "outcome"),
+    "genesis_runs_total", "counter", ("worker",),
+    "Runs of deliveries by what became of them: settled, stale, retried, waiting, buried, held, late.", (*_GROUP, "outcome"),
 )  # fmt: skip
 RUN_SECONDS = Metric("genesis_run_seconds", "histogram", ("worker",), "Time that handlers ran.", _GROUP, QUICK)
 EVENT_AGE = Metric(
-    "genesis_event_age_seconds", "histogram", ("worker",), "Time from the capture of a frame until what came of it was settled, for each stage.", _GROUP,
-    PATIENT,
+    "genesis_event_age_seconds", "histogram", ("worker",), "Time from the capture of a frame until an event that came of it was settled.",
+    _GROUP, PATIENT,
 )  # fmt: skip
 PUBLISHED = Metric("genesis_events_published_total", "counter", ("capture", "worker"), "Events that were published.", ("stream", "camera"))
 SEARCH_SECONDS = Metric("genesis_search_seconds", "histogram", ("worker",), "Time that looking for a face in the gallery took.", (), QUICK)
@@ -76,6 +76,45 @@ DROPPED = Metric("genesis_capture_dropped_frames_total", "counter", ("capture",)
 PUBLISH_SECONDS = Metric(
     "genesis_capture_publish_seconds", "histogram", ("capture",), "Time that storing and publishing a frame took.", ("camera",), QUICK
 )
+
+# What the ledger tells, through the exporter.
+UP = Metric("genesis_up", "gauge", ("exporter",), "Whether the ledger could be read.")
+STREAM_LENGTH = Metric("genesis_stream_length", "gauge", ("exporter",), "Entries in the stream.", ("stream",))
+DEAD_LETTERS = Metric("genesis_stream_dead_letters", "gauge", ("exporter",), "Entries in the stream's dead-letter queue.", ("stream",))
+PENDING = Metric("genesis_group_pending", "gauge", ("exporter",), "Entries taken and not settled.", _GROUP)
+LAG = Metric("genesis_group_lag", "gauge", ("exporter",), "Entries not yet taken.", _GROUP)
+OLDEST_PENDING = Metric(
+    "genesis_group_oldest_pending_seconds", "gauge", ("exporter",), "Age of the oldest pending entry; 0 when nothing is pending.", _GROUP
+)
+DELIVERIES = Metric("genesis_deliveries_total", "counter", ("exporter",), "Deliveries by what became of them.", (*_GROUP, "outcome"))
+QUEUE_LENGTH = Metric("genesis_queue_length", "gauge", ("exporter",), "Tasks that wait in the queue.", ("queue",))
+QUEUE_WORKERS = Metric(
+    "genesis_queue_workers", "gauge", ("exporter",), "Workers that serve the queue and gave a recent sign of life.", ("queue",)
+)
+PROGRAMS = Metric("genesis_programs", "gauge", ("exporter",), "Programs that gave a recent sign of life.", ("role",))
+PROGRAM_SEEN = Metric(
+    "genesis_program_seen_seconds", "gauge", ("exporter",), "Time since the program's last sign of life; it is forgotten after an hour.",
+    ("role", "program"),
+)  # fmt: skip
+PROGRAM_HEALTHY = Metric(
+    "genesis_program_healthy",
+    "gauge",
+    ("exporter",),
+    "Whether all parts of the program went on at its last sign of life.",
+    ("role", "program"),
+)
+REDIS_UP = Metric("genesis_redis_up", "gauge", ("exporter",), "Whether the server answers.", ("server",))
+REDIS_MEMORY = Metric("genesis_redis_memory_bytes", "gauge", ("exporter",), "Memory that the server uses.", ("server",))
+REDIS_LIMIT = Metric(
+    "genesis_redis_memory_limit_bytes",
+    "gauge",
+    ("exporter",),
+    "Memory that it may use (its maxmemory, else that of its machine).",
+    ("server",),
+)
+DATABASE_UP = Metric("genesis_database_up", "gauge", ("exporter",), "Whether the database answers; absent where nothing is stored.")
+DATABASE_SIZE = Metric("genesis_database_size_bytes", "gauge", ("exporter",), "Size of the database on disk.")
+GALLERY = Metric("genesis_gallery_embeddings", "gauge", ("exporter",), "Faces of the gallery.", ("model",))
 
 # Every program.
 BUILD = Metric(
