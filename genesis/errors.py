@@ -34,6 +34,10 @@ class NoSuchLetterError(GenesisError):
     """No dead letter has this id. It was replayed or dropped meanwhile, or the id has a mistake in it."""
 
 
+class NoSuchEventError(GenesisError):
+    """The ledger knows no such event: it was trimmed, or the id has a mistake in it."""
+
+
 class ServerUnavailableError(GenesisError):
     """A server did not answer, or refused us, for longer than we wait. Start it or correct its URL; nothing is lost meanwhile."""
 

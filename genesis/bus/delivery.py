@@ -19,9 +19,11 @@ from genesis.bus.deadletters import message
 from genesis.bus.ledger import Delivery
 from genesis.bus.ordered import deliver_in_order
 from genesis.bus.process import Process
+from genesis.bus.runlog import Report, records_of
 from genesis.bus.runs import Again, Run
 from genesis.errors import BackpressureError, GenesisError, MalformedEventError, PermanentError, ServerUnavailableError
 from genesis.events import Event, decode
+from genesis.logs import bound
 from genesis.subscriptions import Subscription
 
 logger = logging.getLogger(__name__)
@@ -58,26 +60,41 @@ def deliver(
         run.bury(error.reason, error)
         return None
     run = replace(run, delivery=replace(delivery, frame=event.frame))
-    if row.keyed_by:
-        return _in_order(run, event)
+    with bound(event=event.id, camera=event.camera):
+        return _in_order(run, event) if row.keyed_by else _at_once(run, event)
+
+
+def _at_once(run: Run, event: Event) -> Again | None:
+    process = run.process
     if run.stale(event):
-        process.release(process.ledger.settle(run.delivery, outcome="stale").freed)
+        _settle(run, run.report(event, "stale"))
         return None
     try:
         outputs, busy_ms = run.handle(event, run.delivery)
     except Exception as error:  # noqa: BLE001 - a handler may raise anything; whatever it is, the entry must not be lost
         return run.unsuccessful(event, error)
     try:
-        process.release(process.ledger.settle(run.delivery, outputs, busy_ms=busy_ms).freed)
+        _settle(run, run.report(event, "settled", outputs, busy_ms))
     except BackpressureError as error:
         if sum(process.ledger.keys.stream_of(output) == error.stream for output in outputs) > error.limit:
-            run.bury(PermanentError.reason, error)  # there will never be room for so many
+            run.bury(PermanentError.reason, error, event)  # there will never be room for so many
             return None
-        logger.info("%s waits with its result: %s", row.name, error)
+        logger.info("%s waits with its result: %s", run.row.name, error)
         return run.later(process.settings.delivery.backpressure_delay, error)
     except MalformedEventError as error:
-        run.bury(PermanentError.reason, error)
+        run.bury(PermanentError.reason, error, event)
     return None
+
+
+def _settle(run: Run, report: Report) -> None:
+    process = run.process
+    records = records_of([report], process.settings.tracing.keep)
+    outcome = process.ledger.settle(
+        run.delivery, report.outputs, outcome=report.outcome, busy_ms=int(report.seconds * 1000), records=records
+    )
+    if outcome.done:
+        report.tell(process.spans)
+    process.release(outcome.freed)
 
 
 def _in_order(run: Run, event: Event) -> Again | None:
@@ -109,6 +126,11 @@ class EventTask(Task):  # type: ignore[misc]
         delivery = Delivery(self.subscription.stream(process.ledger.keys), self.subscription.group, entry)
         request = self.request
         worker = request.hostname or ""
+        with bound(stream=self.subscription.event.STREAM, group=delivery.group, entry=entry, task=request.id or ""):
+            self._deliver(process, delivery, fields, worker)
+
+    def _deliver(self, process: Process, delivery: Delivery, fields: dict[str, str], worker: str) -> None:
+        request, entry = self.request, delivery.entry
         try:
             again = deliver(process, self.subscription, delivery, fields, task=request.id or "", worker=worker, again=bool(request.retries))
         except (ServerUnavailableError, SoftTimeLimitExceeded) as error:

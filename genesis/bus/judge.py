@@ -9,6 +9,7 @@ from typing import TypeAlias
 from genesis.bus.burials import Burials
 from genesis.bus.deadletters import letter, message
 from genesis.bus.ledger import Delivery, Ledger
+from genesis.bus.runlog import Report, records_of
 from genesis.errors import MalformedEventError, OversizedEventError, PermanentError
 from genesis.events import Event, decode
 from genesis.subscriptions import Subscription
@@ -65,7 +66,7 @@ class Judge:
                 raise MalformedEventError(msg)
             if self._row.when is not None and not self._wanted(event):
                 delivery = Delivery(self._stream, self._row.group, entry, event.frame)
-                self._release(self._ledger.settle(delivery, outcome="filtered").freed)
+                self._release(self._ledger.settle(delivery, outcome="filtered", records=self._records(event, delivery)).freed)
                 return None
         except PermanentError as error:
             outcome = self._ledger.bury(delivery, letter(delivery, error.reason, _untraced(error)))
@@ -74,6 +75,10 @@ class Judge:
             self._release(outcome.freed)
             return None
         return entry, fields
+
+    def _records(self, event: Event, delivery: Delivery) -> list[str]:
+        report = Report(event, delivery, "filtered", task=self._row.task)
+        return records_of([report], self._ledger.settings.tracing.keep)
 
     def _readable(self, raw: dict[bytes, bytes]) -> dict[str, str]:
         size, limit = sum(len(name) + len(value) for name, value in raw.items()), self._ledger.settings.delivery.max_event_bytes

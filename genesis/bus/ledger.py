@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -15,6 +16,7 @@ import redis
 from genesis.bus.backpressure import Gate, group_backlogs
 from genesis.bus.leases import Leases
 from genesis.bus.patience import Patience
+from genesis.bus.runlog import FIELD
 from genesis.connections import UNAVAILABLE, connect, explain, script
 from genesis.errors import BackpressureError, ServerRefusesError, ServerUnavailableError
 from genesis.events import Event, Keys, encode
@@ -22,6 +24,7 @@ from genesis.settings import Settings
 from genesis.subscriptions import Registry
 
 PACKAGE = "genesis.bus"
+OUTPUTS = 7  # keys of settle.lua before the outputs' streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +153,7 @@ class Ledger:
         busy_ms: int = 0,
         further: Sequence[tuple[Delivery, str]] = (),
         state: StateWrite | None = None,
+        records: Sequence[str] = (),
     ) -> Outcome:
         """Acknowledge an entry, publish what came of it and release its frame, in one step.
 
@@ -160,6 +164,7 @@ class Ledger:
             busy_ms: milliseconds that the handler ran.
             further: entries of the same group that are settled with it, each with its outcome.
             state: of the handler, to be written with them.
+            records: of the runs that this settles (see `genesis.bus.runlog`), to be remembered.
 
         Raises:
             BackpressureError: an output's stream has no room; nothing was done.
@@ -168,7 +173,18 @@ class Ledger:
         counts = self.keys.counts
         keys = [delivery.stream, self.keys.attempts(delivery.stream), self.keys.references, counts, counts, state.hash if state else counts]
         entries = [part for d, told in ((delivery, outcome), *further) for part in (d.entry, d.frame, told)]
-        return self._run(keys, delivery.group, entries, outputs, busy_ms, state)
+        return self._run(keys, delivery.group, entries, outputs, busy_ms, state, records)
+
+    def remember(self, record: str) -> None:
+        """Remember a run that settled nothing; where the ledger is away it is forgotten.
+
+        Args:
+            record: see `genesis.bus.runlog`.
+        """
+        keep = self.settings.tracing.keep
+        if keep:
+            with contextlib.suppress(redis.RedisError):
+                self.client.xadd(self.keys.runs, {FIELD: record}, maxlen=keep, approximate=True)
 
     def hold(self, delivery: Delivery, state: StateWrite) -> Outcome:
         """Hold an entry back until it is its turn; it stays pending.
@@ -239,8 +255,16 @@ class Ledger:
         self.client.close()
 
     def _run(
-        self, keys: list[str], group: str, entries: list[str], outputs: Sequence[Event], busy_ms: int = 0, state: StateWrite | None = None
+        self,
+        keys: list[str],
+        group: str,
+        entries: list[str],
+        outputs: Sequence[Event],
+        busy_ms: int = 0,
+        state: StateWrite | None = None,
+        records: Sequence[str] = (),
     ) -> Outcome:
+        keys.append(self.keys.runs)
         wanted: dict[str, int] = {}
         body: list[str | int] = []
         for output in outputs:
@@ -250,9 +274,10 @@ class Ledger:
             wanted[stream] = wanted.get(stream, 0) + 1
             fields = [part for pair in encode(output).items() for part in pair]
             readers = len(self.registry.groups(output))
-            body += [keys.index(stream, 6) + 1, output.frame, readers, len(fields), *fields]
+            body += [keys.index(stream, OUTPUTS) + 1, output.frame, readers, len(fields), *fields]
         written = [state.field, state.version, state.value] if state else ["", "", ""]
-        args = [group, self.gate.limit(wanted), busy_ms, len(entries) // 3, *entries, *written, len(outputs), *body]
+        remembered = [self.settings.tracing.keep, len(records), *records]
+        args = [group, self.gate.limit(wanted), busy_ms, len(entries) // 3, *entries, *written, *remembered, len(outputs), *body]
         answer = self.call(lambda: self._settle(keys=keys, args=args), gone=[b"gone"])
         if answer[0] == b"full":
             stream, backlog = answer[1].decode(), int(answer[2])

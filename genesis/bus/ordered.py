@@ -17,6 +17,7 @@ import msgspec
 
 from genesis.bus.ledger import Delivery, StateWrite
 from genesis.bus.patience import backoff
+from genesis.bus.runlog import Report, records_of
 from genesis.bus.sequence import Gap, Line, Place, Step, arrive, following, without
 from genesis.errors import PermanentError, RetryableError
 from genesis.events import Event, decode, encode
@@ -80,6 +81,7 @@ class _Done:
 
     line: Line
     settled: list[tuple[Delivery, str]] = field(default_factory=list)
+    reports: list[Report] = field(default_factory=list)
     outputs: list[Event] = field(default_factory=list)
     busy_ms: int = 0
     failed: Place | None = None
@@ -246,7 +248,9 @@ class _Turn:
                 break
             if done.settled and len(done.outputs) + len(outputs) > most // 2:
                 break
-            done.settled.append((delivery, "stale" if stale else "settled"))
+            outcome = "stale" if stale else "settled"
+            done.settled.append((delivery, outcome))
+            done.reports.append(run.report(event, outcome, outputs, busy_ms, delivery))
             done.outputs += outputs
             done.busy_ms += busy_ms
             text = after
@@ -272,10 +276,18 @@ class _Turn:
             return
         (first, outcome), *further = done.settled
         settled = self.ledger.settle(
-            first, done.outputs, outcome=outcome, busy_ms=done.busy_ms, further=further, state=self._write(done.line)
+            first,
+            done.outputs,
+            outcome=outcome,
+            busy_ms=done.busy_ms,
+            further=further,
+            state=self._write(done.line),
+            records=records_of(done.reports, self.ledger.settings.tracing.keep),
         )
         if not settled.done:
             raise _ReadAgain
+        for report in done.reports:
+            report.tell(self.run.process.spans)
         self.run.process.release(settled.freed)
         if skipped := done.line.skipped - before.skipped:
             row = self.run.row
@@ -286,11 +298,15 @@ class _Turn:
         outcome = self.ledger.hold(self.run.delivery, self._write(line))
         if not outcome.done:
             raise _ReadAgain if outcome.conflict else _Over
+        self.run.report(self.event, "held").tell(None)
 
     def _late(self) -> NoReturn:
-        outcome = self.ledger.settle(self.run.delivery, outcome="late")
+        report = self.run.report(self.event, "late")
+        records = records_of([report], self.ledger.settings.tracing.keep)
+        outcome = self.ledger.settle(self.run.delivery, outcome="late", records=records)
         self.run.process.release(outcome.freed)
         if outcome.done:
+            report.tell(self.run.process.spans)
             row = self.run.row
             logger.warning("%s: event %s of %s %r came after its turn was over", row.name, self.event.id, row.keyed_by, self.key)
         raise _Over

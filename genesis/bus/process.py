@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from genesis.context import Context
 from genesis.errors import GenesisError
 from genesis.settings import Settings, current
 from genesis.subscriptions import load_subscriptions
+from genesis.telemetry.spans import Spans, spans_of
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +34,7 @@ class Process:
     cache: FrameCache
     cameras: LedgerCameras
     context: Context
+    spans: Spans | None = None
     burials: Burials = field(default_factory=Burials)
 
     @classmethod
@@ -45,7 +48,7 @@ class Process:
 
         cameras = LedgerCameras(ledger, release)
         context = Context(settings, cache, cameras, LedgerTracks(ledger), LedgerSent(ledger))
-        return cls(settings, ledger, cache, cameras, context)
+        return cls(settings, ledger, cache, cameras, context, spans_of(settings.tracing, f"{socket.gethostname()}-{os.getpid()}"))
 
     @staticmethod
     def pause(seconds: float) -> None:
@@ -77,3 +80,9 @@ def this_process() -> Process:
     if _process is None or _process[0] != os.getpid():
         _process = (os.getpid(), Process.open(current()))
     return _process[1]
+
+
+def close_spans() -> None:
+    """Send the last spans of this process, if it sends any."""
+    if _process is not None and _process[0] == os.getpid() and _process[1].spans is not None:
+        _process[1].spans.close()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
+import time
 from collections.abc import Sequence
 
 from genesis.bus.ledger import Ledger
+from genesis.bus.runlog import count_published
 from genesis.events import Event, completed
 from genesis.settings import Settings, current
 from genesis.subscriptions import Registry, load_subscriptions
+from genesis.telemetry.spans import spans_of
 
 CHUNK = 100  # events in one step: enough to share the cost, few enough not to hold up the server
 
@@ -26,6 +31,7 @@ class Producer:
         self.settings = settings or current()
         registry = registry if registry is not None else load_subscriptions(self.settings.handlers)
         self.ledger = Ledger(self.settings, registry, stopped=stopped)
+        self._spans = spans_of(self.settings.tracing, f"{socket.gethostname()}-{os.getpid()}")
 
     def start(self) -> None:
         """Create the streams and groups that are missing, so that nothing is published past a group.
@@ -45,7 +51,13 @@ class Producer:
         finished = [completed(event) for event in events]
         chunk = min(CHUNK, self.settings.event_driven.backpressure.max_pending)
         for start in range(0, len(finished), chunk):
-            self.ledger.publish(finished[start : start + chunk])
+            some, begun = finished[start : start + chunk], time.time()
+            self.ledger.publish(some)
+            count_published(some)
+            if self._spans is not None:
+                ended = time.time()
+                for event in some:
+                    self._spans.published(event, begun, ended)
         return finished
 
     def make_sure_of_room(self, event: type[Event]) -> None:
@@ -59,5 +71,7 @@ class Producer:
         self.ledger.make_sure_of_room(event)
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, and send the last spans."""
         self.ledger.close()
+        if self._spans is not None:
+            self._spans.close()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from billiard.exceptions import SoftTimeLimitExceeded
 
 from genesis.bus.consumers import worker_consumer
 from genesis.bus.deadletters import letter, one_line
+from genesis.bus.runlog import Report
 from genesis.bus.runner import is_stale, run_handler
 from genesis.context import DeliveryInfo
 from genesis.errors import BackpressureError, NotYetError, PermanentError, ServerUnavailableError
@@ -43,6 +45,7 @@ class Run:
         task: id of the Celery task, for the dead letter.
         worker: node name of the worker.
         again: it follows a run that has asked for it.
+        started: monotonic seconds.
     """
 
     process: Process
@@ -51,6 +54,7 @@ class Run:
     task: str
     worker: str
     again: bool = False
+    started: float = field(default_factory=time.monotonic)
 
     @property
     def consumer(self) -> str:
@@ -80,12 +84,26 @@ class Run:
         outputs = run_handler(self.row, event, context)
         return outputs, int((time.monotonic() - started) * 1000)
 
-    def bury(self, reason: str, error: BaseException) -> None:
-        """Send the entry to the dead letters."""
+    def report(
+        self, event: Event, outcome: str, outputs: Sequence[Event] = (), busy_ms: int = 0, delivery: Delivery | None = None
+    ) -> Report:
+        """Return what is told of this run, or of one that is settled with it, once it has taken effect."""
+        return Report(event, delivery or self.delivery, outcome, self.worker, self.row.task, outputs, busy_ms / 1000)
+
+    def bury(self, reason: str, error: BaseException, event: Event | None = None) -> None:
+        """Send the entry to the dead letters.
+
+        Args:
+            reason: see `genesis.bus.deadletters`.
+            error: what was raised last.
+            event: the entry's, if it has one.
+        """
         delivery = self.delivery
         outcome = self.process.ledger.bury(delivery, letter(delivery, reason, error, task=self.task, worker=self.worker))
         if outcome.done:
             self.process.burials.told(delivery, reason, error)
+            if event is not None:
+                self._failure(event, "buried", error)
         self.process.release(outcome.freed)
 
     def unsuccessful(self, event: Event, error: Exception) -> Again | None:
@@ -97,9 +115,10 @@ class Run:
         if isinstance(error, ServerUnavailableError):
             raise error
         if isinstance(error, BackpressureError | NotYetError):
+            self.report(event, "waiting").tell(None)
             return self.later(self.process.settings.delivery.backpressure_delay, error)
         if isinstance(error, PermanentError):
-            self.bury(error.reason, error)
+            self.bury(error.reason, error, event)
             return None
         return self.failed(event, error)
 
@@ -115,11 +134,19 @@ class Run:
                 "%s failed on event %s of camera %s (run %d of %d), again in %g s: %s: %s",
                 self.row.name, event.id, event.camera, attempt, policy.max_retries + 1, wait, type(error).__name__, one_line(error),
             )  # fmt: skip
+            self._failure(event, "retried", error)
             return Again(wait, error)
-        self.bury("time_limit" if isinstance(error, SoftTimeLimitExceeded) else "retries_exhausted", error)
+        self.bury("time_limit" if isinstance(error, SoftTimeLimitExceeded) else "retries_exhausted", error, event)
         return None
 
     def later(self, seconds: float, error: BaseException, *, patient: bool = True) -> Again | None:
         """Let the entry wait without counting a failure; None if it is no longer ours."""
         ours = self.process.ledger.leases.wait(self.delivery, self.consumer, patient=patient)
         return Again(seconds, error) if ours else None
+
+    def _failure(self, event: Event, outcome: str, error: BaseException) -> None:
+        report = replace(
+            self.report(event, outcome), error=f"{type(error).__name__}: {one_line(error)}", seconds=time.monotonic() - self.started
+        )
+        self.process.ledger.remember(report.record())
+        report.tell(self.process.spans)

@@ -7,7 +7,8 @@
 -- KEYS[4]  hash of totals
 -- KEYS[5]  last number of this publisher (when publishing), else the same as KEYS[4]
 -- KEYS[6]  hash of the handler's states (in an ordered subscription), else the same as KEYS[4]
--- KEYS[7..] streams of the outputs
+-- KEYS[7]  stream of the newest runs, which `genesis trace` reads
+-- KEYS[8..] streams of the outputs
 -- ARGV[1]  group, or '' to publish
 -- ARGV[2]  most unsettled entries an output's stream may have, or 0 not to look
 -- ARGV[3]  milliseconds that the handler ran
@@ -15,6 +16,7 @@
 --            entry id (when publishing, the publisher's number of this call), key of the frame that it points to or '',
 --            outcome to count: settled, stale, filtered, late
 -- then     field of the state, or ''; the version that it was read with; the new version and state
+-- then     most runs to remember, number of records; then each record: JSON
 -- then     number of outputs; then for each:
 --            index of its stream in KEYS, its frame's key or '', number of groups that will read it,
 --            number of strings that follow, field, value, field, value ...
@@ -57,6 +59,8 @@ local group, limit, busy = take(), tonumber(take()), take()
 local entries = {}
 for n = 1, tonumber(take()) do entries[n] = {id = take(), frame = take(), outcome = take()} end
 local field, version, state = take(), take(), take()
+local keep, records = take(), {}
+for n = 1, tonumber(take()) do records[n] = take() end
 
 if group == '' then
   if tonumber(redis.call('GET', KEYS[5]) or '-1') >= tonumber(entries[1].id) then return {'gone'} end
@@ -101,6 +105,7 @@ if group == '' then
   return {'done', backlogs, freed}
 end
 if field ~= '' then redis.call('HSET', KEYS[6], field, state) end
+for _, record in ipairs(records) do redis.call('XADD', KEYS[7], 'MAXLEN', '~', keep, '*', 'run', record) end
 local row = KEYS[1] .. '|' .. group .. '|'
 if busy ~= '0' then redis.call('HINCRBY', KEYS[4], row .. 'busy_ms', busy) end
 for _, entry in ipairs(entries) do

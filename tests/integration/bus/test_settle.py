@@ -198,7 +198,8 @@ def test_a_publisher_that_was_killed_learns_what_it_had_published(bus: Ledger, s
     last = again.publish_as("gate")
     again.publish([completed(zone("3"))])
     late = bus._settle(
-        keys=["genesis:zones", "a", "b", "c", "genesis:publisher:gate", "c"], args=["", "0", "0", "1", "3", "", "", "", "", "", "0"]
+        keys=["genesis:zones", "a", "b", "c", "genesis:publisher:gate", "c", "d"],
+        args=["", "0", "0", "1", "3", "", "", "", "", "", "0", "0", "0"],
     )
 
     assert (before, last) == (-1, 2)
