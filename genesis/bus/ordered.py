@@ -83,7 +83,7 @@ class _Done:
     settled: list[tuple[Delivery, str]] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
     outputs: list[Event] = field(default_factory=list)
-    busy_ms: int = 0
+    busy_ms: float = 0
     failed: Place | None = None
     error: Exception | None = None
 
@@ -105,7 +105,7 @@ class _Turn:
         self.version = 0
         self.settled = False  # the entry itself; there may be more to do for those behind it
         # What the handler made of an event and a state: another event that is held back meanwhile changes neither.
-        self._ran: dict[tuple[str, bytes], tuple[list[Event], int, bytes]] = {}
+        self._ran: dict[tuple[str, bytes], tuple[list[Event], float, bytes]] = {}
 
     def take(self) -> Again | None:
         """Do what can be done now.
@@ -257,7 +257,7 @@ class _Turn:
             done.line = msgspec.structs.replace(step.line, state=msgspec.json.decode(text))
         return done
 
-    def _outcome(self, event: Event, delivery: Delivery, before: bytes) -> tuple[list[Event], int, bytes]:
+    def _outcome(self, event: Event, delivery: Delivery, before: bytes) -> tuple[list[Event], float, bytes]:
         """Run the handler, unless this turn has done so with the same state; return its events, milliseconds, and the state after it."""
         known = self._ran.get((delivery.entry, before))
         if known is not None:
@@ -279,7 +279,7 @@ class _Turn:
             first,
             done.outputs,
             outcome=outcome,
-            busy_ms=done.busy_ms,
+            busy_ms=int(done.busy_ms),
             further=further,
             state=self._write(done.line),
             records=records_of(done.reports, self.ledger.settings.tracing.keep),

@@ -69,7 +69,7 @@ class Run:
         """Tell whether a live camera's event is too old to be worth handling."""
         return is_stale(self.row, event, self.process.settings)
 
-    def handle(self, event: Event, delivery: Delivery, state: dict[str, Any] | None = None) -> tuple[list[Event], int]:
+    def handle(self, event: Event, delivery: Delivery, state: dict[str, Any] | None = None) -> tuple[list[Event], float]:
         """Call the handler; return its events, and the milliseconds that it ran.
 
         Args:
@@ -82,10 +82,10 @@ class Run:
         process = self.process
         context = replace(process.context, cameras=process.cameras.at(delivery.entry), delivery=info, state=state)
         outputs = run_handler(self.row, event, context)
-        return outputs, int((time.monotonic() - started) * 1000)
+        return outputs, (time.monotonic() - started) * 1000
 
     def report(
-        self, event: Event, outcome: str, outputs: Sequence[Event] = (), busy_ms: int = 0, delivery: Delivery | None = None
+        self, event: Event, outcome: str, outputs: Sequence[Event] = (), busy_ms: float = 0, delivery: Delivery | None = None
     ) -> Report:
         """Return what is told of this run, or of one that is settled with it, once it has taken effect."""
         return Report(event, delivery or self.delivery, outcome, self.worker, self.row.task, outputs, busy_ms / 1000)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from genesis.bus.trail import Handling, Step, Trail
     from genesis.events import Event
 
-SHORT = 8  # characters of an id that are shown
+SHORT, WHOLE = 8, 32  # characters of an id that are shown, and of one that tells nothing to a person
 
 
 @click.command("trace")
@@ -85,7 +85,7 @@ def render(trail: Trail) -> Tree:
     begun = trail.step.published
     tree = Tree(Text.assemble(_head(trail.step, begun), (f"   trace {trail.trace}", "dim")), guide_style="dim")
     if trail.above:
-        came = " ─▶ ".join(f"{stream} {event[:SHORT]}" for stream, _, event in (name.partition("/") for name in trail.above))
+        came = " ─▶ ".join(f"{stream} {_short(event)}" for stream, _, event in (name.partition("/") for name in trail.above))
         tree.add(Text(f"came from {came}", style="dim"))
     _grow(tree, trail.step, begun)
     return tree
@@ -112,7 +112,11 @@ def _head(step: Step, begun: float | None) -> Text:
     elif step.published is not None and begun is not None:
         when = f"+{step.published - begun:.3f} s"
     told = told_of(step.event) if step.event is not None else "no longer in its stream"
-    return Text.assemble((f"{step.stream} ", "bold"), told, (f"   {step.id[:SHORT]}   {when}", "dim"))
+    return Text.assemble((f"{step.stream} ", "bold"), told, (f"   {_short(step.id)}   {when}", "dim"))
+
+
+def _short(event: str) -> str:
+    return event[:SHORT] if len(event) == WHOLE else event
 
 
 STYLES = {"settled": "green", "filtered": "dim", "stale": "yellow", "late": "yellow", "buried": "bold red", "forgotten": "dim"}
@@ -164,5 +168,5 @@ def told_of(event: Event) -> str:
     elif isinstance(event, MetricsEvent):
         what = f"{event.window:g} s of figures"
     else:
-        what = f"{getattr(event, 'rule', '')} {getattr(event, 'message', '')}".strip()
+        what = f"{getattr(event, 'rule', '')}: {getattr(event, 'message', '')}".removesuffix(": ")
     return f"{event.camera}: {what}"
