@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from kombu import Exchange, Queue
 
-from genesis.bus.broker import transport_options
+from genesis.bus import broker as _broker
 from genesis.settings import current
 from genesis.subscriptions import load_subscriptions
 
 _settings = current()
 
-broker_url = _settings.celery.broker_url
+broker_url = _broker.broker_url(_settings)
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None  # a worker outlives its broker
-broker_transport_options = transport_options(_settings)
+broker_transport_options = _broker.transport_options(_settings)
 
 # JSON and nothing else: a message from outside must never run code.
 task_serializer = "json"
@@ -39,9 +39,6 @@ worker_lost_wait = 1.0  # seconds until a child that died counts as lost; its en
 worker_soft_shutdown_timeout = 0.0  # a worker that is asked to end gives back what runs longer than celery.shutdown_seconds by itself
 worker_enable_soft_shutdown_on_idle = False
 worker_cancel_long_running_tasks_on_connection_loss = False
-worker_hijack_root_logger = True
-worker_log_format = "%(asctime)s %(levelname)s %(processName)s: %(message)s"
-worker_task_log_format = "%(asctime)s %(levelname)s %(task_name)s[%(task_id)s]: %(message)s"
 worker_send_task_events = False  # costs a quarter of the throughput; `-E` turns it on, for Flower
 task_send_sent_event = False
 

@@ -27,16 +27,17 @@ def main(*, config: str | None, quiet: bool) -> None:
     import os  # noqa: PLC0415
 
     from genesis import settings as settings_module  # noqa: PLC0415 - --help stays quick
-    from genesis.logs import configure  # noqa: PLC0415
+    from genesis.logs import configure_from  # noqa: PLC0415
 
     if config:
         os.environ[settings_module.CONFIG_VARIABLE] = config
     try:
         settings = settings_module.current()
-        configure(settings.log.level, quiet=quiet)
+        configure_from(settings, role="bridge", quiet=quiet)
         from genesis.bus.bridge import Bridge  # noqa: PLC0415
         from genesis.celery import app  # noqa: PLC0415 - reads the settings
         from genesis.subscriptions import load_subscriptions  # noqa: PLC0415
+        from genesis.telemetry.vitals import Vitals  # noqa: PLC0415
 
         stopped = threading.Event()
 
@@ -46,7 +47,8 @@ def main(*, config: str | None, quiet: bool) -> None:
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         bridge = Bridge(settings, load_subscriptions(settings.handlers), app, stopped, chores_of(settings))
-        bridge.run()
+        with Vitals(settings, "bridge", bridge.consumer) as vitals:
+            bridge.run(vitals)
     except UsageError as error:
         raise SystemExit(_say(error, 2)) from None
     except GenesisError as error:
@@ -71,9 +73,9 @@ def chores_of(settings: Settings) -> list[Chore]:
 
 
 def _say(error: GenesisError, code: int) -> int:
-    from genesis.masking import mask  # noqa: PLC0415 - --help stays quick
+    from genesis.logs import complain  # noqa: PLC0415 - --help stays quick
 
-    click.echo(f"genesis: {mask(str(error))}", err=True)
+    complain(error)
     return code
 
 

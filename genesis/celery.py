@@ -20,15 +20,20 @@ from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import Celery, signals
 from celery.worker.control import inspect_command
 
-from genesis.bus.broker import BrokerLines, reach_broker
+from genesis.bus.broker import reach_broker
 from genesis.bus.connection import AMQP
 from genesis.bus.delivery import task_for
 from genesis.bus.patience import reach
 from genesis.bus.sweep import TIME_LIMIT
+from genesis.bus.worker import WorkerVitals, step_of
 from genesis.errors import GenesisError, ServerRefusesError, ServerUnavailableError, UsageError
-from genesis.masking import MaskingFilter, mask
+from genesis.flower import prepare_flower, runs_flower
+from genesis.logs import complain, configure_from
 from genesis.settings import current
 from genesis.subscriptions import Registry, load_subscriptions
+from genesis.telemetry.health import Beat, unwatched
+from genesis.telemetry.spans import require
+from genesis.worker_logs import take_over
 
 if TYPE_CHECKING:
     from genesis.bus.holdings import Holdings
@@ -41,7 +46,6 @@ logger = logging.getLogger(__name__)
 # What a task of ours did is on the ledger, nobody needs its result.
 billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = 5  # tenths of a second
 
-LOOK_SECONDS = 1.0  # between two looks for children that are gone
 STORING = frozenset({"recognition", "storage"})  # queues whose handlers need the database
 DSN_VARIABLE = "GENESIS_STORAGE__DSN"
 KILL_AFTER = 10.0  # seconds between asking a task to end and killing its child; no more than it had until then
@@ -57,6 +61,7 @@ def make_app() -> Celery:
     registry = load_subscriptions(settings.handlers)
     application = Celery("genesis", amqp=AMQP)
     application.config_from_object("celeryconfig")
+    application.steps["consumer"].add(step_of(lambda: _vitals))
     application.conf.task_routes = {row.task: {"queue": row.queue} for row in registry}
     for row in registry:
         soft = row.time_limit or settings.celery.time_limit_seconds
@@ -66,7 +71,7 @@ def make_app() -> Celery:
 
 def _say(error: GenesisError) -> None:
     # Not sys.stderr: Celery turns that into log lines.
-    print(f"genesis: {mask(str(error))}", file=sys.__stderr__, flush=True)
+    complain(error, to=sys.__stderr__)
 
 
 def _end(error: GenesisError) -> NoReturn:
@@ -74,8 +79,12 @@ def _end(error: GenesisError) -> NoReturn:
     raise SystemExit(2 if isinstance(error, UsageError) else 1)
 
 
+take_over()
 try:
     app = make_app()
+    if runs_flower(sys.argv):
+        configure_from(current(), role="flower")
+        prepare_flower(current().flower, sys.argv)
 except UsageError as mistake:
     _end(mistake)
 
@@ -92,6 +101,10 @@ def _check(options: dict[str, Any] | None = None, **_: Any) -> None:
         _end(UsageError(f"unknown queue {', '.join(map(repr, unknown))} (queues: {', '.join(known)})"))
     _consumed, _parent = tuple(names) or known, os.getpid()
     settings = current()
+    try:
+        require(settings.tracing)
+    except UsageError as error:
+        _end(error)
     # One that is only away is waited for: the broker by Celery, which says so, the others by each task.
     _unless_refused(partial(reach_broker, settings, seconds=0))
     for url, setting in ((settings.redis.url, "redis.url"), (settings.frame_cache.url, "frame_cache.url")):
@@ -103,7 +116,7 @@ def _check(options: dict[str, Any] | None = None, **_: Any) -> None:
 def _unless_refused(reached: Callable[[], None]) -> None:
     try:
         reached()
-    except ServerRefusesError as error:
+    except (ServerRefusesError, UsageError) as error:
         _end(error)
     except ServerUnavailableError:
         return
@@ -158,19 +171,13 @@ def _alone(sender: Any = None, **_: Any) -> None:
     sender.options.update(without_gossip=True, without_mingle=True)
 
 
-@signals.after_setup_logger.connect
-@signals.after_setup_task_logger.connect
-def _tidy_logs(logger: logging.Logger | None = None, **_: Any) -> None:
-    """Mask passwords, and leave out Celery's two lines per task unless somebody debugs."""
-    target = logger or logging.getLogger()
-    for handler in target.handlers:
-        handler.addFilter(MaskingFilter())
-        handler.addFilter(BrokerLines())
-    if target.level > logging.DEBUG:
-        for name in ("celery.worker.strategy", "celery.app.trace"):
-            logging.getLogger(name).setLevel(logging.WARNING)
+@signals.worker_init.connect
+def _prepare_vitals(**_: Any) -> None:
+    global _vitals  # noqa: PLW0603 - one per worker is the point
+    _vitals = WorkerVitals(current())
 
 
+_vitals: WorkerVitals | None = None
 _holdings: Holdings | None = None
 _claim: Hold | None = None
 _consumed: tuple[str, ...] = ()
@@ -182,6 +189,8 @@ _ready = multiprocessing.Value("i", 0)  # shared with the children that are fork
 @signals.worker_process_init.connect
 def _preload(**_: Any) -> None:
     """Load the models of this child's queues before its first event."""
+    if _vitals is not None:
+        _vitals.begin_child()
     try:
         preload(load_subscriptions(), _consumed)
     except UsageError as error:
@@ -198,6 +207,14 @@ def _preload(**_: Any) -> None:
         _ready.value += 1
 
 
+@signals.worker_process_shutdown.connect
+def _send_spans(**_: Any) -> None:
+    """Send a child's last spans: it ends without what Python does at an exit."""
+    from genesis.bus.process import close_spans  # noqa: PLC0415 - connections belong to the child
+
+    close_spans()
+
+
 @signals.worker_ready.connect
 def _hold(sender: Any = None, **_: Any) -> None:
     """Give signs of life for what this worker has, from now on."""
@@ -208,14 +225,14 @@ def _hold(sender: Any = None, **_: Any) -> None:
     settings = current()
     # A child loads what it needs by itself: this connection is the main process's, and made after the first children.
     brief = settings.model_copy(update={"redis": settings.redis.model_copy(update={"give_up_seconds": settings.redis.timeout_seconds})})
-    _holdings = Holdings(Ledger(brief, load_subscriptions()), sender.hostname, tasks_here)
+    beat: Beat = unwatched
+    if _vitals is not None:
+        limit = settings.delivery.lease_seconds + brief.redis.give_up_seconds
+        beat = _vitals.begin(sender.controller, _consumed).heart("renewal of leases", limit).beat
+    _holdings = Holdings(Ledger(brief, load_subscriptions()), sender.hostname, tasks_here, beat=beat)
     _holdings.start()
     if _claim is not None:
         _claim.keep_running()
-    # Celery looks every 5 s whether a child is gone.
-    look = getattr(getattr(sender.pool, "_pool", None), "maintain_pool", None)
-    if look is not None and sender.hub is not None:
-        sender.hub.call_repeatedly(LOOK_SECONDS, look)
 
 
 @signals.task_failure.connect
@@ -232,6 +249,8 @@ def _note_death(task_id: str = "", exception: BaseException | None = None, **_: 
 @signals.worker_shutting_down.connect
 def _end_in_time(how: str = "", **_: Any) -> None:
     """Remember what is here before Celery forgets it, and let what runs run on for a bounded time."""
+    if _vitals is not None:
+        _vitals.stopping()
     if _holdings is None:
         return
     _holdings.remember()
@@ -258,6 +277,8 @@ def _cut_short() -> None:
 def _give_back(**_: Any) -> None:
     if _holdings is not None and (count := _holdings.give_back()):
         logger.info("%d entries were given back to be run by another worker", count)
+    if _vitals is not None and os.getpid() == _parent:
+        _vitals.end()
     if _claim is not None and os.getpid() == _parent:
         os.environ.pop(DSN_VARIABLE, None)  # a worker that is restarted begins as this one did
         _claim.stop()

@@ -14,6 +14,7 @@ from redis.connection import DefaultParser, PythonRespSerializer
 from redis.retry import Retry
 
 from genesis.masking import mask
+from genesis.tls import check_files, without_options
 
 
 class NotNowError(redis.ConnectionError):
@@ -29,6 +30,10 @@ UNAVAILABLE = (redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError
 SILENT_SECONDS = 6
 """A TCP peer that does not even acknowledge for this long is gone, though nothing said so (a host that lost its power, say)."""
 
+_UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
+_WANTS_OURS = "ALERT_CERTIFICATE_REQUIRED"
+_DISTRUSTS = ("ALERT_UNKNOWN_CA", "ALERT_BAD_CERTIFICATE", "ALERT_CERTIFICATE_UNKNOWN", "ALERT_CERTIFICATE_EXPIRED", "ALERT_HANDSHAKE")
+_NO_TLS = "WRONG_VERSION_NUMBER"
 _NOT_NOW = ("BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "UNBLOCKED")
 _IN_A_SCRIPT = re.compile(r"ERR Error running script .*?-(?P<error>[A-Z]+ .*)", re.DOTALL)
 _BUFFER_CUTOFF = 6000  # redis-py's own: values above it are sent without being joined to the command
@@ -44,6 +49,16 @@ _TOLD: tuple[tuple[tuple[type[Exception], ...], tuple[str, ...], str], ...] = (
     ((redis.OutOfMemoryError,), ("OOM command",), "is out of memory: raise its maxmemory, or let the workers catch up"),
     ((), ("MISCONF",), "can't write its data to its disk, and takes nothing until it can: make room there ({text})"),
     ((), ("NOREPLICAS",), "takes nothing while too few replicas follow it: start them, or lower its min-replicas-to-write"),
+    (
+        (),
+        (_UNTRUSTED,),
+        "has no certificate that is trusted ({text}): name its issuer in ssl_ca_certs in {setting}, and the host as its certificate does",
+    ),
+    ((), (_WANTS_OURS,), "asks who we are: name a certificate in ssl_certfile and its key in ssl_keyfile in {setting}"),
+    ((), _DISTRUSTS, "does not accept our TLS ({text}): correct ssl_certfile and ssl_keyfile in {setting}"),
+    ((), (_NO_TLS,), "does not speak TLS there: correct the port, or write redis:// in {setting}"),
+    ((), ("EOF occurred",), "has hung up ({text}): start it; if it asks who we are, name ssl_certfile and ssl_keyfile in {setting}"),
+    ((), ("Connection reset by peer",), "has hung up ({text}): start it; if it speaks TLS, write rediss:// in {setting}"),
     ((redis.ConnectionError,), (), "can't be reached ({text}): start it, or correct {setting}"),
 )
 
@@ -69,10 +84,14 @@ def connect(url: str, *, timeout: float = 5.0, large_values: bool = False) -> re
     """Return a client; nothing is sent yet.
 
     Args:
-        url: `redis://`, `rediss://` or `unix://`.
+        url: `redis://`, `rediss://` (its options: `genesis.tls`) or `unix://`.
         timeout: seconds a command may take.
         large_values: pack commands in Python: hiredis copies a 6 MB value six times slower than that.
+
+    Raises:
+        UsageError: a certificate or key that the URL names can't be used.
     """
+    check_files(url)
     options: dict[str, Any] = {
         "socket_timeout": timeout,
         "socket_connect_timeout": timeout,
@@ -98,6 +117,14 @@ def keepalive() -> dict[int, int]:
     return {getattr(socket, name): value for name, value in wanted.items() if hasattr(socket, name)}
 
 
+def refuses(error: Exception) -> bool:
+    """Tell whether an error of a server that is there will be the same next time: it does not let us in, or is a replica."""
+    if isinstance(error, (redis.AuthenticationError, redis.ReadOnlyError)):
+        return True
+    text = str(error)
+    return any(word in text for word in (_UNTRUSTED, _WANTS_OURS, *_DISTRUSTS, _NO_TLS))
+
+
 def script(client: redis.Redis, package: str, name: str) -> Script:
     """Return a Lua script of ours, from `name`.lua beside the code of `package`."""
     text = resources.files(package).joinpath(f"lua/{name}.lua").read_text(encoding="utf-8")
@@ -112,7 +139,7 @@ def explain(error: Exception, url: str, setting: str) -> str:
         url: the server's URL; its password is masked.
         setting: the setting that names the server, such as `redis.url`.
     """
-    where = f"Redis at {mask(url)} ({setting})"
+    where = f"Redis at {mask(without_options(url))} ({setting})"
     text = " ".join(str(error).split())
     for classes, words, sentence in _TOLD:
         if isinstance(error, classes) or any(word in text for word in words):

@@ -1,7 +1,8 @@
 """The typed model of `configs/settings.yaml`, and of the environment variables that override it.
 
 Every field has a description; the README's table is made from them. A setting comes from, first match
-wins: an environment variable (`GENESIS_REDIS__URL` for `redis.url`), the YAML file (`--config`, else
+wins: an environment variable (`GENESIS_REDIS__URL` for `redis.url`, or `GENESIS_REDIS__URL_FILE` for a file
+that holds it), the YAML file (`--config`, else
 `GENESIS_CONFIG`, else `configs/settings.yaml` in the working folder if there is one), the default.
 """
 
@@ -13,12 +14,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from genesis.errors import SettingsError
 from genesis.settings_alerts import SEVERITIES, Alerts, Notifier, Rule, Severity, refused
 from genesis.settings_base import Section
 from genesis.settings_errors import YamlDocument, explain, explain_variable
+from genesis.settings_files import file_variables, with_files
 from genesis.settings_operations import Flower, Log, Monitoring, Privacy, Tracing
 from genesis.settings_rules import unfitting
 from genesis.settings_scene import Line, Zone
@@ -140,8 +142,11 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let the environment win over the file, which `load` passes as init values."""
-        del settings_cls, dotenv_settings, file_secret_settings
+        """Let the environment win over the file, which `load` passes as init values; a variable may name a file with its value."""
+        del dotenv_settings, file_secret_settings
+        if isinstance(env_settings, EnvSettingsSource):
+            files = file_variables(os.environ, settings_cls, ENV_PREFIX)
+            env_settings.env_vars = with_files(env_settings.env_vars, files, os.environ)
         return env_settings, init_settings
 
 
@@ -163,7 +168,7 @@ def load(path: str | Path | None = None) -> Settings:
         raise SettingsError(explain(error, document, Settings)) from None
     except ValueError as error:
         # pydantic-settings raises its own error when a variable that should be JSON is not.
-        raise SettingsError(explain_variable(error)) from None
+        raise SettingsError(explain_variable(error, Settings)) from None
 
 
 @lru_cache(maxsize=1)

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from genesis.errors import SettingsError
 from genesis.masking import mask
+from genesis.settings_files import FileVariable, file_variables
 
 Location = tuple[str | int, ...]
 _FOUND_LENGTH = 60
@@ -92,9 +93,13 @@ def explain(error: ValidationError, document: YamlDocument, model: type[BaseMode
     return "\n".join(dict.fromkeys(_explain_one(mistake, document, model) for mistake in error.errors()))
 
 
-def explain_variable(error: ValueError) -> str:
-    """Return one line about an environment variable that should be JSON and is not."""
+def explain_variable(error: ValueError, model: type[BaseModel]) -> str:
+    """Return one line about an environment variable, or the file that it names, that should be JSON and is not."""
     text = getattr(error.__cause__, "doc", None)
+    for file in file_variables(os.environ, model, _ENV_PREFIX):
+        if file.path and file.read() == text:
+            key = file.setting[len(_ENV_PREFIX) :].lower().replace("__", ".")
+            return f"{_file_named(file)}: '{key}': expected JSON in it, such as [1, 5] or {{\"key\": 1}}"
     for name, value in os.environ.items():
         if value == text and name.upper().startswith(_ENV_PREFIX):
             key = name[len(_ENV_PREFIX) :].lower().replace("__", ".")
@@ -105,7 +110,8 @@ def explain_variable(error: ValueError) -> str:
 def _explain_one(mistake: Any, document: YamlDocument, model: type[BaseModel]) -> str:
     location: Location = tuple(mistake["loc"])
     key = _dotted(location)
-    where = _where(location, document)
+    file = _file_of(location, model)
+    where = _file_named(file) if file else _where(location, document)
     if mistake["type"] == "extra_forbidden":
         siblings = _siblings(location, model)
         near = _nearest(str(location[-1]), siblings)
@@ -119,8 +125,19 @@ def _explain_one(mistake: Any, document: YamlDocument, model: type[BaseModel]) -
     named = f"'{key}': " if key else ""
     if mistake["type"] == "value_error" and not isinstance(mistake["input"], str | int | float):
         return f"{where}: {named}expected {allowed}"
-    found = "***" if location[-1:] in {("secret",), ("url",)} and location[:1] == ("alerts",) else _shown(mistake["input"])
+    hidden = file or location == ("flower", "basic_auth") or (location[-1:] in {("secret",), ("url",)} and location[:1] == ("alerts",))
+    found = "***" if hidden else _shown(mistake["input"])
     return f"{where}: {named}found {found}, expected {allowed}"
+
+
+def _file_of(location: Location, model: type[BaseModel]) -> FileVariable | None:
+    """Return the variable whose file holds the value at a place."""
+    names = {_ENV_PREFIX + "__".join(str(part) for part in location[:end]).upper() for end in range(1, len(location) + 1)}
+    return next((file for file in file_variables(os.environ, model, _ENV_PREFIX) if file.path and file.setting in names), None)
+
+
+def _file_named(file: FileVariable) -> str:
+    return f"environment variable {file.name} (file {file.path})"
 
 
 def _where(location: Location, document: YamlDocument) -> str:

@@ -13,6 +13,27 @@ from genesis.settings_scene import Line, Zone
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
+_TLS_OPTIONS = {
+    "ssl_ca_certs": None,
+    "ssl_certfile": None,
+    "ssl_keyfile": None,
+    "ssl_password": None,
+    "ssl_cert_reqs": ("required", "optional", "none"),
+    "ssl_check_hostname": ("true", "false"),
+}
+
+
+def _tls_options(query: str) -> None:
+    """Refuse what redis-py would refuse with a traceback, or take for something else."""
+    for name, values in parse_qs(query).items():
+        if name.startswith("ssl_"):
+            allowed = _TLS_OPTIONS.get(name, ())
+            if allowed is not None and not set(values) <= set(allowed):
+                known = ", ".join(f"{one} ({', '.join(choices)})" if choices else one for one, choices in _TLS_OPTIONS.items())
+                msg = f"these TLS options behind the '?': {known}"
+                raise ValueError(msg)
+
+
 def _redis_url(value: str) -> str:
     try:
         parts = urlsplit(value)
@@ -22,8 +43,10 @@ def _redis_url(value: str) -> str:
     except ValueError:
         usable = False
     if not usable:
-        msg = "redis://[:password@]host[:port][/db], rediss://... or unix:///path[?db=n], with special characters of a password as %xx"
+        msg = "redis://host[:port][/db], rediss://... or unix:///path[?db=n]; a password before the host as :password@, specials as %xx"
         raise ValueError(msg)
+    if parts.scheme == "rediss":
+        _tls_options(parts.query)
     return value
 
 

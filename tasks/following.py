@@ -90,6 +90,7 @@ class Follower:
         self.places = places_for(context.settings, event.camera)
         self.events: list[Event] = []
         self._visits: list[tuple[str, float]] = []
+        self._shown: tuple[Person, ...] = ()
 
     @classmethod
     def of(cls, event: PersonDetected, context: Context) -> Follower:
@@ -138,6 +139,9 @@ class Follower:
             np.array([one.confidence for one in persons], np.float64), Rules.of(settings.tracking), (self.event.width, self.event.height),
         )  # fmt: skip
         self._keep(tracks=followed.state.plain)
+        if settings.privacy.blur != "nobody":
+            rows = zip(persons, followed.numbers, strict=True)
+            self._shown = tuple(msgspec.structs.replace(person, track=self._name(number) if number else None) for person, number in rows)
         if persons and settings.storage.enabled and settings.recognition.engine != "none":
             self.context.tracks.followed(self.event, [self._name(number) if number else "" for number in followed.numbers])
         return followed
@@ -195,7 +199,8 @@ class Follower:
 
     def _tell(self, changes: Iterable[Change]) -> None:
         """Tell changes in zones, numbered."""
-        alerts, book, camera = self.context.settings.alerts, rulebook_for(self.context.settings), self.event.camera
+        settings, camera = self.context.settings, self.event.camera
+        alerts, book, hidden = settings.alerts, rulebook_for(settings), settings.privacy.blur != "nobody"
         for change in changes:
             person = self.kept.people.get(change.track)
             # Who has exited is not in this frame.
@@ -215,6 +220,7 @@ class Follower:
                     occupancy=change.occupancy,
                     direction=change.direction,
                     frame_key=frame_key,
+                    persons=self._shown if frame_key and hidden else None,
                 )
             )
             self._keep(told=self.kept.told + 1)

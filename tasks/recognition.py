@@ -172,7 +172,9 @@ def compare(usable: Mapping[int, Usable], model: str, threshold: float, settings
 
 
 def _stored(frame: Frame, box: Box, settings: Settings) -> str:
-    """Store the picture of a face; return its name."""
+    """Store the picture of a face, if any are kept; return its name."""
+    if not settings.privacy.crops:
+        return ""
     from genesis.storage.crops import Crops  # noqa: PLC0415
     from genesis.vision.faces.crops import face_jpeg  # noqa: PLC0415
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
+import pytest
 
 from genesis.events import Box
 
@@ -72,3 +73,20 @@ def _frame(pictures: Sequence[Picture | None], number: int) -> Picture:
             top = (HEIGHT - height) // 2 + round(_SWAY * sin(number * 0.7 + index))
             frame[top : top + height, left : left + width] = picture
     return frame
+
+
+def faces_in(shared: Path, picture: Picture, sure: float = 0.5) -> list[tuple[float, float, float, float]]:
+    """Return the faces that YuNet finds in a picture, as boxes in its pixels, the surest first.
+
+    Args:
+        shared: folder of footage and models.
+        picture: (height, width, 3) uint8, BGR.
+        sure: least score.
+    """
+    weights = shared / "models/face_detection_yunet_2023mar.onnx"
+    if not weights.is_file():
+        pytest.skip(f"no {weights.name} in {weights.parent}")
+    detector = cv2.FaceDetectorYN.create(str(weights), "", (picture.shape[1], picture.shape[0]), sure)
+    rows = detector.detect(picture)[1]
+    found = [] if rows is None else sorted(rows.tolist(), key=lambda row: -row[-1])
+    return [(x, y, x + width, y + height) for x, y, width, height, *_ in found]

@@ -1,6 +1,7 @@
 """What a Flower outside of Genesis' own environment must know of its Celery: `celery --config=genesis_flower flower`.
 
-Inside of it, `celery -A genesis flower` reads `celeryconfig.py`, which says the same and more.
+Inside of it, `celery -A genesis flower` reads `celeryconfig.py`, which says the same and more. Flower's own options are in
+`flowerconfig.py` beside this file.
 """
 
 import os

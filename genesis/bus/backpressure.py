@@ -16,6 +16,7 @@ from typing import Any
 
 import redis
 
+from genesis.logs import bound
 from genesis.settings import Backpressure
 
 logger = logging.getLogger(__name__)
@@ -135,11 +136,17 @@ class Gate:
             known = self._streams.setdefault(stream, _Known())
             known.backlog, known.added, known.at = backlog, 0, self.clock()
             was, known.high = known.high, backlog >= self.settings.block_threshold
-        if known.high and not was:
+        if known.high != was:
+            # It is not about what is being published or handled just now.
+            with bound(stream=stream.rpartition(":")[2], group=None, entry=None, event=None, camera=None, session=None, task=None):
+                self._tell(stream, backlog, high=known.high)
+        return known.high and not was
+
+    def _tell(self, stream: str, backlog: int, *, high: bool) -> None:
+        if high:
             logger.warning(
                 "stream %s has %d unsettled entries (warning at %d, refused at %d): its slowest group does not keep up",
                 stream, backlog, self.settings.block_threshold, self.settings.max_pending,
             )  # fmt: skip
-        elif was and not known.high:
+        else:
             logger.info("stream %s is down to %d unsettled entries", stream, backlog)
-        return known.high and not was

@@ -11,7 +11,7 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from celery import Celery
 
@@ -25,15 +25,22 @@ from genesis.bus.ledger import Ledger
 from genesis.bus.outages import Outages
 from genesis.bus.process import release_frames
 from genesis.bus.pump import Pump
+from genesis.bus.signs import shown
 from genesis.cache import FrameCache
 from genesis.connections import connect
 from genesis.errors import UsageError
 from genesis.settings import Settings
 from genesis.subscriptions import Registry
+from genesis.telemetry.health import Health, Heart
+
+if TYPE_CHECKING:
+    from genesis.telemetry.vitals import Vitals
 
 logger = logging.getLogger(__name__)
 
 MOST_BRIDGES = 100  # on one host with one data folder
+ROUND_TRIPS = 4  # with which a server may be slow in one round of a part, beside one that is waited for until it is given up
+HOUSEKEEPING_SECONDS = 300.0  # that a step of the janitor may take: it may have to read everything
 
 
 class Bridge:
@@ -59,8 +66,11 @@ class Bridge:
         self.failed = False
         self.consumer, self._slot = take_name(settings.data_dir / "run", settings.redis.prefix)
 
-    def run(self) -> None:
+    def run(self, vitals: Vitals | None = None) -> None:
         """Serve until `stopped`.
+
+        Args:
+            vitals: of this program; None shows nothing.
 
         Raises:
             ServerUnavailableError: at the start, Redis was away for longer than `redis.give_up_seconds`.
@@ -72,18 +82,24 @@ class Bridge:
         reach_broker(self.settings, self.stopped)
         cache = FrameCache.of(self.settings)
         outages, burials = Outages(), Burials()
-        pumps = [
-            Pump(
+        health = vitals.health if vitals is not None else Health()
+        limit = self.settings.redis.give_up_seconds + ROUND_TRIPS * timeout
+        work: list[tuple[str, Callable[[], None], Heart]] = []
+        pumps = []
+        for row in self.registry:
+            heart = health.heart(f"pump {row.event.STREAM}/{row.group}", limit)
+            pump = Pump(
                 ledger, row, self.consumer, Dispatcher(self.app, row, row.stream(ledger.keys)),
-                lambda frames: release_frames(cache, frames), self.stopped, outages, burials,
-            )
-            for row in self.registry
-        ]  # fmt: skip
-        work: list[tuple[str, Callable[[], None]]] = [(pump.row.name, pump.run) for pump in pumps]
-        work.append(("keeper of frames", Keeper(ledger, cache, self.stopped).run))
-        janitor = Janitor(ledger, cache, self.consumer, self.stopped)
-        work.append(("janitor", janitor.run))
-        threads = [threading.Thread(target=self._guarded, args=(name, run), name=name, daemon=True) for name, run in work]
+                lambda frames: release_frames(cache, frames), self.stopped, outages, burials, beat=heart.beat,
+            )  # fmt: skip
+            pumps.append(pump)
+            work.append((row.name, pump.run, heart))
+        heart = health.heart("keeper of frames", limit)
+        work.append(("keeper of frames", Keeper(ledger, cache, self.stopped, heart.beat).run, heart))
+        heart = health.heart("janitor", max(limit, HOUSEKEEPING_SECONDS))
+        janitor = Janitor(ledger, cache, self.consumer, self.stopped, heart.beat)
+        work.append(("janitor", janitor.run, heart))
+        threads = [threading.Thread(target=self._guarded, args=part, name=part[0], daemon=True) for part in work]
         for thread in threads:
             thread.start()
         if self.chores:
@@ -91,13 +107,14 @@ class Bridge:
             chores = Chores(self.chores, lambda: janitor.elected, self.stopped)
             threading.Thread(target=self._guarded, args=("chores", chores.run), name="chores", daemon=True).start()
         logger.info("bridge %s serves %d subscriptions", self.consumer, len(pumps))
-        for thread in threads:
-            thread.join()
+        with shown(self.settings, vitals):
+            for thread in threads:
+                thread.join()
         logger.info("bridge %s ended after dispatching %d entries", self.consumer, sum(pump.dispatched for pump in pumps))
         ledger.close()
         self._slot.close()
 
-    def _guarded(self, name: str, run: Callable[[], None]) -> None:
+    def _guarded(self, name: str, run: Callable[[], None], heart: Heart | None = None) -> None:
         """Run a part; should it fail in a way nobody thought of, end the whole bridge, so that it is seen and started again."""
         try:
             run()
@@ -105,6 +122,8 @@ class Bridge:
             logger.exception("the bridge ends: %s failed", name)
             self.failed = True
             self.stopped.set()
+        if heart is not None:
+            heart.rest()
 
 
 def take_name(folder: Path, prefix: str) -> tuple[str, IO[str]]:

@@ -13,9 +13,15 @@ import redis
 from genesis.bus.patience import reach
 from genesis.connections import SILENT_SECONDS, keepalive
 from genesis.settings import Settings
+from genesis.tls import for_kombu, for_redis
 
 _TRYING = re.compile(r"[. ]*Trying (?:again (?:in|now)|to re).*?\.\.\.(?: \(\d+/\w+\))?")
 _REDIS = ("redis", "unix", "sentinel")
+
+
+def broker_url(settings: Settings) -> str:
+    """Return the broker's URL for Celery."""
+    return for_kombu(settings.celery.broker_url)
 
 
 def transport_options(settings: Settings) -> dict[str, Any]:
@@ -54,8 +60,8 @@ def reach_broker(settings: Settings, stopped: threading.Event | None = None, *, 
 
 def redis_url(broker_url: str) -> str | None:
     """Return the URL of a Redis broker as redis-py spells it; None for other brokers, and for spellings of kombu's own."""
-    if broker_url.startswith("redis://"):
-        return broker_url
+    if broker_url.startswith(("redis://", "rediss://")) and ";" not in broker_url:  # of several, kombu chooses
+        return for_redis(broker_url)
     parts = urlsplit(broker_url)
     if parts.scheme != "redis+socket":
         return None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from genesis.bus.deadletters import one_line
+from genesis.logs import bound
 
 if TYPE_CHECKING:
     from genesis.bus.ledger import Delivery
@@ -48,10 +49,12 @@ class Burials:
             if known.lines > MOST:
                 known.kept += 1
                 return
-        if kept:
-            logger.error("buried %d more entries of %s for %s (%s)", kept, *kind)
-        logger.error(
-            "buried entry %s of %s for %s (%s): %s: %s%s",
-            delivery.entry, delivery.stream, delivery.group, reason, type(error).__name__, one_line(error),
-            "; further ones are counted for a minute (`genesis dlq list` shows all)" if known.lines == MOST else "",
-        )  # fmt: skip
+        with bound(stream=delivery.stream.rpartition(":")[2], group=delivery.group):
+            if kept:
+                logger.error("buried %d more entries of %s for %s (%s)", kept, *kind)
+            with bound(entry=delivery.entry):
+                logger.error(
+                    "buried entry %s of %s for %s (%s): %s: %s%s",
+                    delivery.entry, delivery.stream, delivery.group, reason, type(error).__name__, one_line(error),
+                    "; further ones are counted for a minute (`genesis dlq list` shows all)" if known.lines == MOST else "",
+                )  # fmt: skip

@@ -7,8 +7,9 @@ memory left when the worker connects. Here no wait is longer than 2 s, and such 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import celery.app.amqp
 import kombu
@@ -39,9 +40,16 @@ class BrokerParser(Parser):
 class Connection(kombu.Connection):
     """A connection to a broker, whichever kind."""
 
+    tried: ClassVar[Callable[[], None]] = staticmethod(lambda: None)
+    """Called at each try to connect: a worker that waits for its broker does not hang."""
+
     def ensure_connection(self, *args: Any, **kwargs: Any) -> Any:
         """Connect, again and again; as kombu's own, but for the waits."""
         return super().ensure_connection(*args, **{**WAITS, **kwargs})  # type: ignore[no-untyped-call]
+
+    def _establish_connection(self) -> Any:
+        type(self).tried()
+        return super()._establish_connection()  # type: ignore[no-untyped-call]
 
     def get_transport_cls(self) -> Any:
         """Return the transport of the URL; a Redis one knows which answers pass."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import redis
 from kombu.exceptions import BatchPublishError, OperationalError
@@ -17,6 +18,7 @@ from genesis.subscriptions import Subscription
 LOOK_SECONDS = 1.0  # between two looks at the broker
 BATCH = 1000  # transport operations that kombu may hold before it sends them
 PAGE = 500  # messages that are looked at in one go
+MOST_SHOWN = 64  # characters of a camera's name
 # The message is JSON, in which a quotation mark inside a string has a backslash before it.
 _TASK_ID = re.compile(rb'"id": "([^"\\\\]+)"')
 
@@ -24,6 +26,29 @@ _TASK_ID = re.compile(rb'"id": "([^"\\\\]+)"')
 def task_id(stream: str, group: str, entry: str) -> str:
     """Return the id of the task for an entry: always the same, so that two dispatches are seen to be one task."""
     return f"{stream}:{group}:{entry}"
+
+
+class Try(NamedTuple):
+    """Which run of an entry comes next (failed runs + 1), and the how-manieth delivery to a worker that is."""
+
+    run: int = 1
+    delivery: int = 1
+
+
+FIRST = Try()
+_NONE: Mapping[str, Try] = MappingProxyType({})
+
+
+def described(fields: Mapping[str, str], tried: Try = FIRST) -> str:
+    """Return what Celery's tools (Flower, `celery inspect active`) show as a task's arguments: camera, run and event.
+
+    What Flower cuts off in its list is the end.
+
+    >>> described({"id": "5c1e", "subject": "door"}, Try(2))
+    'door, run 2: 5c1e'
+    """
+    again = f", delivery {tried.delivery}" if tried.delivery > 1 else ""
+    return f"{fields.get('subject', '')[:MOST_SHOWN]}, run {tried.run}{again}: {fields.get('id', '')}"
 
 
 class Dispatcher:
@@ -47,8 +72,12 @@ class Dispatcher:
         self._looked = float("-inf")
         self._server = ""
 
-    def send(self, entries: Sequence[tuple[str, dict[str, str]]]) -> None:
+    def send(self, entries: Sequence[tuple[str, dict[str, str]]], tried: Mapping[str, Try] = _NONE) -> None:
         """Put entries into the queue, in order.
+
+        Args:
+            entries: ids and fields.
+            tried: what is known of those that were there before, by id.
 
         Raises:
             OSError: the broker is away; some of the entries may be in the queue already.
@@ -62,7 +91,7 @@ class Dispatcher:
                         task_id=task_id(self._stream, self._row.group, entry),
                         producer=producer,
                         queue=self._row.queue,
-                        argsrepr=f"({entry!r}, event {fields.get('id', '')} of {fields.get('subject', '')})",
+                        argsrepr=described(fields, tried.get(entry, FIRST)),
                         kwargsrepr="{}",
                         retry=False,
                         # What the application would work out anew for every message:

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from genesis.bus.consumers import worker_consumer
 from genesis.bus.ledger import Delivery, Ledger
 from genesis.errors import GenesisError
+from genesis.logs import bound
+from genesis.telemetry.health import Beat, unwatched
 
 logger = logging.getLogger(__name__)
 
@@ -39,10 +41,16 @@ class Holdings:
         nodename: the worker's Celery name.
         held: returns the ids of all tasks that are here.
         clock: monotonic seconds.
+        beat: tells that leases are renewed, or tried to be.
     """
 
     def __init__(
-        self, ledger: Ledger, nodename: str, held: Callable[[], Iterable[str]], clock: Callable[[], float] = time.monotonic
+        self,
+        ledger: Ledger,
+        nodename: str,
+        held: Callable[[], Iterable[str]],
+        clock: Callable[[], float] = time.monotonic,
+        beat: Beat = unwatched,
     ) -> None:
         self._ledger = ledger
         self._consumer = worker_consumer(nodename)
@@ -52,6 +60,7 @@ class Holdings:
         self._remembered: set[str] = set()
         self._ended = self._failing = False
         self._clock = clock
+        self._beat = beat
         self._thread = threading.Thread(target=self._run, name="holdings", daemon=True)
 
     def start(self) -> None:
@@ -89,6 +98,7 @@ class Holdings:
     def _run(self) -> None:
         due = self._clock() + self._every
         while not self._ended:
+            self._beat(self._every)
             try:
                 death = self._deaths.get(timeout=max(0.0, due - self._clock()))
             except queue.Empty:
@@ -103,7 +113,9 @@ class Holdings:
         try:
             self._ledger.leases.died(death.delivery, self._consumer, death.how)
         except Exception as error:  # noqa: BLE001 - this thread must go on
-            logger.warning("the death of a child was not noted, its entry comes again when its lease has run out: %s", error)
+            delivery = death.delivery
+            with bound(stream=delivery.stream.rpartition(":")[2], group=delivery.group, entry=delivery.entry):
+                logger.warning("the death of a child was not noted, its entry comes again when its lease has run out: %s", error)
 
     def _renewed(self) -> bool:
         try:

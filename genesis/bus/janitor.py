@@ -23,6 +23,8 @@ from genesis.bus.trimming import Trimmer
 from genesis.cache import FrameCache
 from genesis.connections import UNAVAILABLE, explain, script
 from genesis.events import STREAMS
+from genesis.logs import bound
+from genesis.telemetry.health import Beat, unwatched
 
 logger = logging.getLogger(__name__)
 
@@ -62,13 +64,15 @@ class Janitor:
         cache: where frames are deleted.
         name: of this bridge, unique among all of them.
         stopped: set when the process is asked to end.
+        beat: tells that it goes on.
     """
 
-    def __init__(self, ledger: Ledger, cache: FrameCache, name: str, stopped: threading.Event) -> None:
+    def __init__(self, ledger: Ledger, cache: FrameCache, name: str, stopped: threading.Event, beat: Beat = unwatched) -> None:
         self._ledger = ledger
         self._cache = cache
         self._name = name
         self._stopped = stopped
+        self._beat = beat
         self._elect = script(ledger.client, PACKAGE, "elect")
         self._lag = script(ledger.client, PACKAGE, "lag")
         self._consumers = script(ledger.client, PACKAGE, "consumers")
@@ -83,8 +87,11 @@ class Janitor:
 
     def run(self) -> None:
         """Do a round every `bridge.janitor_seconds` until `stopped`; what fails is tried again at the next turn."""
-        while not self._stopped.wait(self._ledger.settings.bridge.janitor_seconds):
+        every = self._ledger.settings.bridge.janitor_seconds
+        self._beat(every)
+        while not self._stopped.wait(every):
             self.round()
+            self._beat(every)
         if not self._failing:  # else the server may be away, and the lock runs out by itself
             self.resign()
 
@@ -97,6 +104,7 @@ class Janitor:
         done: dict[str, int] = {}
         failed: dict[str, redis.RedisError] = {}
         for name, action in self._steps(sweep=sweep):
+            self._beat()
             try:
                 done[name] = action()
             except redis.RedisError as error:
@@ -120,12 +128,14 @@ class Janitor:
         for short in STREAMS:
             more, removed = True, 0
             while more and not self._stopped.is_set():
+                self._beat()
                 step = self._trimmer.step(short, self._ledger.settings.redis.retention)
                 more, removed = step.more, removed + step.removed
                 self._uncounted["trimmed"] += step.removed
                 self._tell_missing(short, step.missing)
             if removed:
-                logger.debug("janitor: %d settled entries of stream %s are removed", removed, short)
+                with bound(stream=short):
+                    logger.debug("janitor: %d settled entries of stream %s are removed", removed, short)
             total += removed
         return total
 
@@ -143,7 +153,8 @@ class Janitor:
         for short in STREAMS:
             removed: Any = self._consumers(keys=[self._ledger.keys.stream(short)], args=[idle, self._name])
             if removed:
-                logger.debug("janitor: consumers of stream %s are removed: %s", short, b" ".join(removed).decode(errors="replace"))
+                with bound(stream=short):
+                    logger.debug("janitor: consumers of stream %s are removed: %s", short, b" ".join(removed).decode(errors="replace"))
             self._uncounted["consumers"] += len(removed) // 2
             total += len(removed) // 2
         return total
@@ -201,5 +212,6 @@ class Janitor:
 
     def _tell_missing(self, short: str, groups: frozenset[str]) -> None:
         for group in sorted(groups - self._missing.get(short, frozenset())):
-            logger.warning("janitor: stream %s is not trimmed while its group %s is missing, which is to see everything", short, group)
+            with bound(stream=short, group=group):
+                logger.warning("janitor: stream %s is not trimmed while its group %s is missing, which is to see everything", short, group)
         self._missing[short] = groups

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from genesis.bus.burials import Burials
 from genesis.bus.deadletters import letter, message
+from genesis.bus.leases import tell_lost
 from genesis.bus.ledger import Delivery, Ledger
 from genesis.bus.runlog import Report, records_of
 from genesis.errors import MalformedEventError, OversizedEventError, PermanentError
 from genesis.events import Event, decode
+from genesis.logs import bound
 from genesis.subscriptions import Subscription
-
-logger = logging.getLogger(__name__)
 
 RawFields: TypeAlias = dict[bytes, bytes] | None
 Entry: TypeAlias = tuple[str, dict[str, str]]
@@ -48,9 +47,9 @@ class Judge:
         return [entry for entry_id, raw in batch if (entry := self._one(entry_id, raw)) is not None]
 
     def _one(self, entry: str, raw: RawFields | PermanentError) -> Entry | None:
-        delivery = Delivery(self._stream, self._row.group, entry)
+        delivery, event = Delivery(self._stream, self._row.group, entry), None
         if not raw:
-            logger.error("entry %s of %s was deleted before %s had settled it: an event is lost", entry, self._stream, self._row.group)
+            tell_lost(self._stream, self._row.group, entry)
             self._ledger.settle(delivery, outcome="lost")
             return None
         try:
@@ -71,7 +70,8 @@ class Judge:
         except PermanentError as error:
             outcome = self._ledger.bury(delivery, letter(delivery, error.reason, _untraced(error)))
             if outcome.done:
-                self._burials.told(delivery, error.reason, error)
+                with bound(event=event.id if event else None, camera=event.camera if event else None):
+                    self._burials.told(delivery, error.reason, error)
             self._release(outcome.freed)
             return None
         return entry, fields

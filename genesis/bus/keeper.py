@@ -16,6 +16,7 @@ import redis
 from genesis.bus.ledger import Ledger
 from genesis.cache import FrameCache
 from genesis.errors import GenesisError
+from genesis.telemetry.health import Beat, unwatched
 
 logger = logging.getLogger(__name__)
 
@@ -29,17 +30,22 @@ class Keeper:
         ledger: where the references are counted.
         cache: where the frames are.
         stopped: set when the process is asked to end.
+        beat: tells that it goes on.
     """
 
-    def __init__(self, ledger: Ledger, cache: FrameCache, stopped: threading.Event) -> None:
+    def __init__(self, ledger: Ledger, cache: FrameCache, stopped: threading.Event, beat: Beat = unwatched) -> None:
         self._ledger = ledger
         self._cache = cache
         self._stopped = stopped
+        self._beat = beat
 
     def run(self) -> None:
         """Renew until `stopped`; what fails is tried again at the next turn."""
         away = False
-        while not self._stopped.wait(self._ledger.settings.frame_cache.ttl_seconds * SHARE):
+        every = self._ledger.settings.frame_cache.ttl_seconds * SHARE
+        self._beat(every)
+        while not self._stopped.wait(every):
+            self._beat(every)
             try:
                 self.renew()
             except (redis.RedisError, GenesisError) as error:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from genesis.bus.consumers import ran
 from genesis.connections import script
+from genesis.logs import bound
 
 if TYPE_CHECKING:
     from genesis.bus.ledger import Delivery, Ledger
@@ -156,7 +157,7 @@ class Leases:
                 taken.append(Reclaimed(entry.decode(), int(deliveries), death.decode("utf-8", "replace"), fields))
         for row in taken:
             if row.fields is None:
-                _tell_lost(row.entry, stream, group)
+                tell_lost(stream, group, row.entry)
         return [row for row in taken if row.fields is not None]
 
     def _do(
@@ -189,9 +190,11 @@ class Leases:
                 done, lost = self._ledger.call(act, gone=[[], []], patient=patient)
                 count += len(done)
                 for entry in lost:
-                    _tell_lost(entry.decode(), stream, group)
+                    tell_lost(stream, group, entry.decode())
         return count
 
 
-def _tell_lost(entry: str, stream: str, group: str) -> None:
-    logger.error("entry %s of %s was deleted before %s had settled it: an event is lost", entry, stream, group)
+def tell_lost(stream: str, group: str, entry: str) -> None:
+    """Say that an entry is gone which its group had not settled."""
+    with bound(stream=stream.rpartition(":")[2], group=group, entry=entry):
+        logger.error("entry %s of %s was deleted before %s had settled it: an event is lost", entry, stream, group)

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import redis
 
-from genesis.connections import UNAVAILABLE, connect, explain
+from genesis.connections import UNAVAILABLE, connect, explain, refuses
 from genesis.errors import ServerRefusesError, ServerUnavailableError, UsageError
 from genesis.masking import mask
 from genesis.settings import Settings
@@ -66,7 +66,7 @@ class Patience:
                 attempt += 1
                 reason = explain(error, self.url, self.setting)
                 wait = backoff(attempt)
-                if isinstance(error, (redis.AuthenticationError, redis.ReadOnlyError)):
+                if refuses(error):
                     raise ServerRefusesError(reason) from error
                 if self.stopped.is_set() or self.clock() + wait > deadline:
                     raise ServerUnavailableError(reason) from error
@@ -94,7 +94,7 @@ def reach(url: str, setting: str, settings: Settings, stopped: Signal | None = N
     Raises:
         ServerRefusesError: it does not let us in, or can't be written to.
         ServerUnavailableError: it was away for too long.
-        UsageError: that is no URL.
+        UsageError: that is no URL, or a certificate that it names can't be used.
     """
     try:
         client = connect(url, timeout=settings.redis.timeout_seconds)
@@ -104,7 +104,8 @@ def reach(url: str, setting: str, settings: Settings, stopped: Signal | None = N
     patience = Patience(url, setting, settings.redis.give_up_seconds if seconds is None else seconds, stopped or Signal())
     try:
         # A replica that can't be written to refuses this even where there is no such key.
-        patience.call(lambda: client.delete(f"{settings.redis.prefix}:probe"))
+        # And it is what every user of ours may do: nobody needs DEL for it.
+        patience.call(lambda: client.hdel(f"{settings.redis.prefix}:probe", "probe"))
     except redis.RedisError as error:
         raise ServerRefusesError(explain(error, url, setting)) from error
     finally:

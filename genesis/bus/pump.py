@@ -19,7 +19,11 @@ from genesis.bus.sweep import Found, Sweep
 from genesis.bus.window import Window
 from genesis.connections import UNAVAILABLE, explain
 from genesis.errors import ServerUnavailableError
+from genesis.logs import bound
 from genesis.subscriptions import Subscription
+from genesis.telemetry import catalogue as metrics
+from genesis.telemetry.health import Beat, unwatched
+from genesis.telemetry.instruments import count, put
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +67,7 @@ class Pump:
         outages: of the bridge.
         burials: of the bridge.
         clock: monotonic seconds.
+        beat: tells that the pump goes on.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - one row of the bridge's table
@@ -76,6 +81,7 @@ class Pump:
         outages: Outages,
         burials: Burials | None = None,
         clock: Callable[[], float] = time.monotonic,
+        beat: Beat = unwatched,
     ) -> None:
         self.outages = outages
         self.ledger = ledger
@@ -91,6 +97,10 @@ class Pump:
         self.dispatched = 0
         self._block_ms = max(1, int(min(settings.bridge.block_seconds, settings.delivery.sweep_seconds) * 1000))
         self._clock = clock
+        self._beat = beat
+        self._labels = (row.event.STREAM, row.group)
+        count(metrics.DISPATCHED, *self._labels, by=0)
+        count(metrics.REDELIVERED, *self._labels, by=0)
         self._in_flight = 0
         self._taken = 0
         self._recovered = False
@@ -99,8 +109,13 @@ class Pump:
 
     def run(self) -> None:
         """Pump until `stopped`, through any absence of Redis or the broker."""
+        with bound(stream=self.row.event.STREAM, group=self.row.group):
+            self._run()
+
+    def _run(self) -> None:
         failures = 0
         while not self.stopped.is_set():
+            self._beat()
             try:
                 self.step()
             except (*UNAVAILABLE, ServerUnavailableError, OSError) as error:
@@ -119,6 +134,8 @@ class Pump:
                 if failures:
                     self.outages.over(self.row.name)
                 failures = 0
+            put(metrics.IN_FLIGHT, self._in_flight, *self._labels)
+            put(metrics.WINDOW, int(self.window.size), *self._labels)
         self.sender.close()
 
     def step(self) -> None:
@@ -132,6 +149,8 @@ class Pump:
             return
         if self.sweep.due():
             self._again(self.sweep.take(self.sender))
+            if self._in_flight:
+                self._measure()  # what is told of it is not to be older than this
         room = int(self.window.size) - self._in_flight
         if room <= 0:
             self._measure()
@@ -158,7 +177,9 @@ class Pump:
     def _again(self, entries: Sequence[Found]) -> None:
         self._taken += len(entries)
         self._in_flight += len(entries)
+        before = self.dispatched
         self._send(self.judge.judge(entries))
+        count(metrics.REDELIVERED, *self._labels, by=self.dispatched - before)
 
     def _read(self, count: int) -> list[tuple[str, RawFields]]:
         answer: Any = self.ledger.client.xreadgroup(self.row.group, self.consumer, {self.stream: ">"}, count=count, block=self._block_ms)
@@ -178,6 +199,7 @@ class Pump:
                 if failures:
                     self.outages.over(self.row.name)
                 self.dispatched += len(entries)
+                count(metrics.DISPATCHED, *self._labels, by=len(entries))
                 return
 
     def _measure(self) -> None:
@@ -198,4 +220,6 @@ class Pump:
         elif isinstance(error, OSError):
             server = "celery.broker_url"
         self.outages.met(server, self.row.name, reason)
-        self.stopped.wait(backoff(failures))
+        wait = backoff(failures)
+        self._beat(wait)
+        self.stopped.wait(wait)

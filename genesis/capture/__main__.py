@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING
 import click
 
 from genesis.errors import GenesisError, UsageError
-from genesis.masking import mask
 
 if TYPE_CHECKING:
     from genesis.capture.results import Results
@@ -69,26 +69,29 @@ def main(  # noqa: PLR0913 - one for each option
     """  # noqa: D301 - click's mark for lines that stay as they are
     from genesis import logs, settings  # noqa: PLC0415 - --help answers at once
     from genesis.capture import runner  # noqa: PLC0415
+    from genesis.telemetry.vitals import Vitals  # noqa: PLC0415
 
     try:
         loaded = settings.load(config)
         if config is not None:
             # For code of the user's that asks for the settings itself.
             os.environ[settings.CONFIG_VARIABLE] = str(config)
-        logs.configure(loaded.log.level, quiet=quiet)
+        logs.configure_from(loaded, role="capture", quiet=quiet)
         cameras = _with_fps(_from_options(sources, names) if sources else _from_settings(names, loaded), fps)
         results = _results(mode or loaded.event_driven.mode, events, draw, fps, silent=quiet or as_json)
-        report = runner.run(cameras, loaded, mode=mode, loop=not once, max_frames=max_frames, observe=results)
+        with Vitals(loaded, "capture", f"{socket.gethostname()}-{os.getpid()}") as vitals:
+            report = runner.run(cameras, loaded, mode=mode, loop=not once, max_frames=max_frames, observe=results, vitals=vitals)
         for path in results.close() if results else ():
             logging.getLogger(__name__).info("written: %s", path)
     except GenesisError as error:
-        click.echo(f"genesis: {mask(str(error))}", err=True)
+        logs.complain(error)
         sys.exit(_WRONG_USE if isinstance(error, UsageError) else 1)
     if as_json:
         click.echo(json.dumps(report.as_dict(), indent=2))
     elif not quiet:
         click.echo(summary(report))
     if runner.stuck_readers():
+        logs.tell_rest()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(report.exit_code)

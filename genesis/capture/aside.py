@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from genesis.errors import PermanentError
 from genesis.events import Event
+from genesis.logs import bound
 from genesis.subscriptions import Retry, Subscription
 
 logger = logging.getLogger(__name__)
@@ -99,6 +100,10 @@ class Aside:
                 self._changed.notify_all()
 
     def _run(self, row: Subscription, event: Event, runs: int) -> None:
+        with bound(stream=event.STREAM, group=row.group, event=event.id, camera=event.camera):
+            self._try(row, event, runs)
+
+    def _try(self, row: Subscription, event: Event, runs: int) -> None:
         try:
             self._handle(row, event)
         except Exception as error:  # noqa: BLE001 - a handler may raise anything

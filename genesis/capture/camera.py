@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
-from genesis.capture.clock import Clock, SystemClock
+from genesis.capture.clock import BeatingClock, Clock, SystemClock
 from genesis.capture.drops import CORRUPT, REDIS_UNAVAILABLE, STOPPED, SUPERSEDED
 from genesis.capture.feed import Feed
 from genesis.capture.live import THINNED, LiveReader
@@ -18,8 +19,10 @@ from genesis.capture.sinks import Sink
 from genesis.capture.sources.base import LiveSource, Recording, Source, UnreadableFrameError
 from genesis.capture.trouble import CameraLogger
 from genesis.errors import GenesisError, UsageError
+from genesis.logs import bound
 from genesis.masking import mask
 from genesis.settings import Capture
+from genesis.telemetry.health import Heart
 
 logger = logging.getLogger(__name__)
 
@@ -96,9 +99,10 @@ class Camera:
         stop: set from outside to end.
         clock: the time.
         reader: reads a live source; None makes one.
+        heart: beats as long as the camera goes on, lost or not; None: nobody watches.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the last ones are for tests and for whoever watches
         self,
         name: str,
         source: Source,
@@ -109,13 +113,15 @@ class Camera:
         stop: threading.Event | None = None,
         clock: Clock | None = None,
         reader: LiveReader | None = None,
+        heart: Heart | None = None,
     ) -> None:
         self.name = name
         self._source = source
         self._settings = settings
         self._playback = playback or Playback()
         self._stop = stop or threading.Event()
-        self._clock = clock or SystemClock()
+        self._heart = heart or Heart(name, math.inf)
+        self._clock = BeatingClock(clock or SystemClock(), self._heart.beat)
         self._reader = reader
         self._log = CameraLogger(logger, name)
         self._feed = Feed(name, sink, live=source.live, clock=self._clock, stop=self._stop)
@@ -126,6 +132,10 @@ class Camera:
 
     def run(self) -> CameraReport:
         """Play the source until it ends, enough frames were published, or `stop` is set. Never raises."""
+        with bound(camera=self.name, session=self._feed.session):
+            return self._run()
+
+    def _run(self) -> CameraReport:
         self._began, began = self._clock.utc(), self._clock.monotonic()
         error: Exception | None = None
         ended = ""
@@ -141,6 +151,7 @@ class Camera:
             self._log.exception("failed unexpectedly")
         finally:
             self._source.close()
+            self._heart.beat()
         if error is not None:
             ended = f"failed: {mask(str(error)) or type(error).__name__}"
         self._finish(ended)
@@ -165,6 +176,7 @@ class Camera:
         except Exception:  # noqa: BLE001 - a sink that has failed may fail again, and the report matters more
             self._log.exception("the end of the session could not be told")
         dropped = ", ".join(f"{count} {reason}" for reason, count in self._feed.drops.totals.items())
+        self._heart.rest()
         self._log.info("ended (%s): %d frames published, dropped: %s", ended, self._feed.published, dropped or "none")
 
     @property
@@ -193,6 +205,7 @@ class Camera:
 
     def _play_one(self, recording: Recording, index: int, schedule: Schedule, pacer: Pacer) -> bool:
         """Play the frame at `index`; return False if there is none."""
+        self._heart.beat()
         if not schedule.takes(index):
             self._thinned += (there := recording.skip())
             return there
@@ -221,6 +234,7 @@ class Camera:
         reader.start()
         try:
             while not self._stop.is_set():
+                self._heart.beat()
                 if self._enough:
                     return ENOUGH
                 item = reader.take(TAKE_SECONDS)

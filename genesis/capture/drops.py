@@ -6,6 +6,8 @@ from collections import Counter
 
 from genesis.capture.sinks import Sink
 from genesis.errors import BackpressureError, FrameCacheFullError, GenesisError
+from genesis.telemetry import catalogue as metrics
+from genesis.telemetry.instruments import count as counted
 
 BACKPRESSURE = "backpressure"
 """A stream had as many unsettled entries as it may have."""
@@ -19,6 +21,8 @@ CORRUPT = "corrupt"
 """The pixels could not be decoded."""
 STOPPED = "stopped"
 """Capture was asked to stop when the frame had been read and not yet taken."""
+
+REASONS = (BACKPRESSURE, CACHE_FULL, REDIS_UNAVAILABLE, SUPERSEDED, CORRUPT, STOPPED)
 
 REPORT_SECONDS = 1.0
 """Drops are told to the sink at most this often."""
@@ -42,6 +46,8 @@ class Drops:
         self._since: Counter[str] = Counter()
         self._untold: Counter[str] = Counter()
         self._told_at: float | None = None
+        for reason in REASONS:  # else the first drop of its kind would be no increase
+            counted(metrics.DROPPED, camera, reason, by=0)
 
     @property
     def totals(self) -> dict[str, int]:
@@ -61,6 +67,7 @@ class Drops:
     def add(self, reason: str, count: int = 1) -> None:
         """Count frames."""
         if count > 0:
+            counted(metrics.DROPPED, self._camera, reason, by=count)
             for counter in (self._totals, self._session, self._since, self._untold):
                 counter[reason] += count
 

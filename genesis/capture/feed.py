@@ -22,6 +22,9 @@ from genesis.capture.sinks import Sink
 from genesis.capture.trouble import CameraLogger, Trouble
 from genesis.errors import BackpressureError, GenesisError, ServerUnavailableError
 from genesis.events import FrameCaptured, SessionEvent, completed
+from genesis.logs import bind
+from genesis.telemetry import catalogue as metrics
+from genesis.telemetry.instruments import count
 from genesis.vision.types import Frame
 
 logger = logging.getLogger(__name__)
@@ -63,6 +66,7 @@ class Feed:
         self.published = 0
         self.away = False
         self.drops = Drops(camera, sink)
+        count(metrics.CAPTURED, camera, by=0)
         self._sink = sink
         self._live = live
         self._clock = clock
@@ -134,6 +138,7 @@ class Feed:
         taken = self._give_now(event, image) if self._live else self._give_in_time(event, image)
         if taken:
             self.published += 1
+            count(metrics.CAPTURED, self.camera)
             self._in_session += 1
             self._number += 1
             self.drops.taken()
@@ -182,6 +187,7 @@ class Feed:
         assert self._newest is not None  # noqa: S101 - for the type checker: there was a frame
         self.tell("ended", self._newest, reason)
         before, self.session = self.session, secrets.token_hex(6)
+        bind(session=self.session)
         self._log.warning("%s: session %s has ended, %s begins", reason, before, self.session)
         self._told = self._number = self._in_session = 0
         self._newest = None

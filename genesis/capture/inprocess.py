@@ -16,6 +16,7 @@ from genesis.capture.aside import Aside
 from genesis.context import Context, FrameReader
 from genesis.errors import FrameMissingError, PermanentError, UsageError
 from genesis.events import Event, FrameCaptured, MetricsEvent, SessionEvent, completed, encode
+from genesis.logs import bound
 from genesis.settings import Settings
 from genesis.subscriptions import Registry, Subscription
 
@@ -124,7 +125,9 @@ class InProcess:
                 if row.when is None or row.when(event):
                     self._aside.put(row, event)
                 continue
-            for output in self._run(row, event):
+            with bound(stream=event.STREAM, group=row.group, event=event.id, camera=event.camera):
+                outputs = self._run(row, event)
+            for output in outputs:
                 self.handle(output)
 
     def close(self) -> None:

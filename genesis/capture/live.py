@@ -11,6 +11,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable
+from contextvars import copy_context
 from dataclasses import dataclass
 
 from genesis.capture.clock import Clock
@@ -35,7 +36,7 @@ Spawn = Callable[[Callable[[], None]], None]
 
 def spawn_thread(work: Callable[[], None]) -> None:
     """Run something in a thread of its own that does not keep the process alive."""
-    threading.Thread(target=work, name=THREAD_NAME, daemon=True).start()
+    threading.Thread(target=copy_context().run, args=(work,), name=THREAD_NAME, daemon=True).start()  # its lines are about the camera, too
 
 
 def reconnect_delay(attempt: int, shortest: float, longest: float, chance: float) -> float:
@@ -104,7 +105,7 @@ class LiveReader:
 
     def start(self) -> None:
         """Begin to read, in threads of its own."""
-        self._supervisor = threading.Thread(target=self._supervise, name="capture-supervisor", daemon=True)
+        self._supervisor = threading.Thread(target=copy_context().run, args=(self._supervise,), name="capture-supervisor", daemon=True)
         self._supervisor.start()
 
     def take(self, timeout: float) -> Item | None:

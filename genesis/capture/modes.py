@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +21,8 @@ from genesis.errors import BackpressureError, GenesisError, ServerRefusesError, 
 from genesis.events import Event, FrameCaptured, PersonDetected, SessionEvent, encode
 from genesis.settings import Settings
 from genesis.subscriptions import load_subscriptions
+from genesis.telemetry import catalogue as metrics
+from genesis.telemetry.instruments import observe
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +56,7 @@ class EventSink:
 
     def frame(self, event: FrameCaptured, image: Image) -> None:
         """Store the pixels and publish the frame."""
+        begun = time.monotonic()
         self._producer.make_sure_of_room(FrameCaptured)
         self._cache.put(event.frame_key, image)
         try:
@@ -61,6 +65,7 @@ class EventSink:
             # It was not published for certain: left where they are, these pixels would fill the cache.
             self._cache.delete(event.frame_key)
             raise
+        observe(metrics.PUBLISH_SECONDS, time.monotonic() - begun, event.camera)
 
     def session(self, event: SessionEvent) -> None:
         """Publish a change of a camera's session."""

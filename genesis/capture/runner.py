@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import SimpleQueue
 from types import FrameType
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from genesis.capture.camera import Camera, CameraReport, Playback
 from genesis.capture.inprocess import Observer
@@ -19,8 +19,13 @@ from genesis.capture.live import THREAD_NAME
 from genesis.capture.sinks import Sink
 from genesis.capture.sources import Source, open_source
 from genesis.errors import UsageError
+from genesis.logs import bound
 from genesis.settings import Camera as CameraSettings
 from genesis.settings import Settings
+from genesis.telemetry.health import Health
+
+if TYPE_CHECKING:
+    from genesis.telemetry.vitals import Vitals
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +53,7 @@ class Report:
         return {"ok": self.exit_code == 0, "frames": sum(c.frames for c in self.cameras), "cameras": [c.as_dict() for c in self.cameras]}
 
 
-def run(
+def run(  # noqa: PLR0913 - the program's options
     cameras: Sequence[CameraSettings],
     settings: Settings,
     *,
@@ -58,6 +63,7 @@ def run(
     max_frames: int | None = None,
     stop: threading.Event | None = None,
     observe: Observer | None = None,
+    vitals: Vitals | None = None,
 ) -> Report:
     """Run cameras until all have ended.
 
@@ -72,6 +78,7 @@ def run(
         max_frames: end each camera after so many published frames.
         stop: ends all cameras when set.
         observe: called with every event that happens in this process (sync and dual mode, without `sink`).
+        vitals: of this program; None shows nothing. In sync mode the ledger is told nothing.
 
     Raises:
         UsageError: there is no camera, a source can't be used, or the mode's sink can't be made.
@@ -80,13 +87,35 @@ def run(
     if not cameras:
         raise UsageError(NO_CAMERA)
     stop = stop or threading.Event()
-    made = _sink(sink, mode or settings.event_driven.mode, settings, stop, observe)
-    with _stopping_at_signals(stop), _opened(cameras, settings) as sources, made as target:
+    mode = mode or settings.event_driven.mode
+    health, limit = vitals.health if vitals else Health(), frame_seconds(settings, mode, len(cameras))
+    with (
+        _stopping_at_signals(stop),
+        _opened(cameras, settings) as sources,
+        _sink(sink, mode, settings, stop, observe) as target,
+        _shown(settings, vitals, "sync" if sink else mode, cameras),
+    ):
         loops = [
-            Camera(camera.name, source, target, settings.capture, Playback(camera.fps, loop, max_frames), stop=stop)
+            Camera(
+                camera.name, source, target, settings.capture, Playback(camera.fps, loop, max_frames), stop=stop,
+                heart=health.heart(f"camera {camera.name}", limit),
+            )
             for camera, source in zip(cameras, sources, strict=True)
-        ]
+        ]  # fmt: skip
         return Report(tuple(_run_all(loops)))
+
+
+def frame_seconds(settings: Settings, mode: Mode, cameras: int) -> float:
+    """Return how long one frame may take a camera that does not hang.
+
+    Args:
+        settings: of this installation.
+        mode: sync, event or dual.
+        cameras: that take turns where frames are handled here.
+    """
+    # Redis is asked for room, given the pixels, and told of the frame; each of the two servers may be waited for until it is given up.
+    published = 2 * settings.redis.give_up_seconds + 4 * settings.redis.timeout_seconds
+    return published + (0 if mode == "event" else settings.celery.time_limit_seconds * cameras)
 
 
 def stuck_readers() -> int:
@@ -115,7 +144,8 @@ def _opened(cameras: Sequence[CameraSettings], settings: Settings) -> Iterator[l
     sources: list[Source] = []
     try:
         for camera in cameras:
-            sources.append(open_source(camera.source, settings))  # noqa: PERF401 - those before a bad one must be closed
+            with bound(camera=camera.name):
+                sources.append(open_source(camera.source, settings))
         yield sources
     finally:
         for source in sources:
@@ -135,6 +165,19 @@ def _sink(given: Sink | None, mode: Mode, settings: Settings, stop: threading.Ev
         yield made
     finally:
         made.close()
+
+
+@contextmanager
+def _shown(settings: Settings, vitals: Vitals | None, mode: Mode, cameras: Sequence[CameraSettings]) -> Iterator[None]:
+    if vitals is None or mode == "sync":
+        if vitals is not None:
+            vitals.works()
+        yield
+        return
+    from genesis.bus.signs import shown  # noqa: PLC0415 - sync mode needs no Redis
+
+    with shown(settings, vitals, cameras=[camera.name for camera in cameras]):
+        yield
 
 
 @contextmanager

@@ -59,14 +59,17 @@ def _hidden(value: str) -> str:
 
 
 def _masked(value: Any) -> Any:
-    from genesis.masking import mask  # noqa: PLC0415
+    from genesis.masking import mask, names_secret  # noqa: PLC0415
 
     if isinstance(value, str):
         return mask(value)
     if isinstance(value, dict):
         # Many a hook has its secret in the path.
-        hidden = {"secret", "url"} if "secret" in value else set()
-        return {key: _hidden(inner) if key in hidden and inner else _masked(inner) for key, inner in value.items()}
+        hidden = {"url"} if "secret" in value else set()
+        return {
+            key: _hidden(inner) if inner and isinstance(inner, str) and (key in hidden or names_secret(key)) else _masked(inner)
+            for key, inner in value.items()
+        }
     if isinstance(value, list | tuple):
         return [_masked(inner) for inner in value]
     return value

@@ -66,7 +66,10 @@ def check_sources(sources: tuple[str, ...], names: tuple[str, ...], settings: Se
 def use(env: dict[str, str]) -> Settings:
     """Set variables for this process and its children; return the settings that are then in force."""
     from genesis import settings as settings_module  # noqa: PLC0415
+    from genesis.settings_files import without_files  # noqa: PLC0415
 
+    for name in without_files(os.environ, env):
+        del os.environ[name]  # two values for one setting are refused
     os.environ.update(env)
     settings_module.current.cache_clear()
     return settings_module.current()

@@ -21,6 +21,8 @@ COMMANDS = {
     "up": ("genesis.cli.up", "Run everything on this machine until Ctrl-C."),
     "init": ("genesis.cli.init", "Create the streams and groups."),
     "status": ("genesis.cli.status", "Show streams, groups, cameras and the frame cache."),
+    "trace": ("genesis.cli.trace", "Show what came of one event, group by group."),
+    "health": ("genesis.cli.health", "Say whether the programs of this machine go on; for health checks."),
     "dlq": ("genesis.cli.dlq", "Look at the dead letters, replay or drop them."),
     "doctor": ("genesis.cli.doctor", "Say what endangers the promise, and what to do."),
     "identity": ("genesis.cli.identity", "Enrol people, name the unknown, merge and remove."),

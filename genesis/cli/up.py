@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from genesis.embedded.servers import Servers
     from genesis.embedded.stack import Stack
     from genesis.embedded.watchdog import Watchdog
+    from genesis.settings import Flower, Monitoring
 
 ENDING_SECONDS = 60.0  # how long a new installation waits for the one before it, which was killed, to be gone
 DRAIN_SECONDS = 60.0  # how long a stopping installation lets its workers finish what is published
@@ -36,7 +37,7 @@ DRAIN_SECONDS = 60.0  # how long a stopping installation lets its workers finish
 @click.option("--cache-url", metavar="URL", help="With --redis-url: another Redis for frames and queues.")
 @click.option("--detectors", type=click.IntRange(min=1), help="Worker children for detection (default: one a core, at most 4).")
 @click.option("--recognisers", type=click.IntRange(min=1), default=1, show_default=True, help="Worker children for recognition.")
-@click.option("--flower", is_flag=True, help="Run Flower too, on http://127.0.0.1:5555.")
+@click.option("--flower", is_flag=True, help="Run Flower too: see flower.address and flower.port.")
 @click.option("--log-level", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"]), help="Of the workers (default: log.level).")
 def command(
     *,
@@ -51,7 +52,7 @@ def command(
     flower: bool,
     log_level: str | None,
 ) -> None:
-    """Run Redis, PostgreSQL, bridge, workers and capture on this machine until Ctrl-C.
+    """Run Redis, PostgreSQL, bridge, workers, capture and exporter on this machine until Ctrl-C.
 
     What dies is started again. Ctrl-C stops capture first, lets the workers finish what is published,
     then stops the rest; a second Ctrl-C does not wait for the workers. Nothing is lost either way,
@@ -62,16 +63,20 @@ def command(
     from genesis.embedded.stack import Stack, default_detectors  # noqa: PLC0415
     from genesis.embedded.watchdog import Watchdog  # noqa: PLC0415
     from genesis.errors import UsageError  # noqa: PLC0415
+    from genesis.logs import configure_from  # noqa: PLC0415
     from genesis.settings import current  # noqa: PLC0415
     from genesis.subscriptions import load_subscriptions  # noqa: PLC0415
 
     settings = current()
+    configure_from(settings, role="genesis", quiet=True)
     if cache_url and not redis_url:
         msg = "--cache-url needs --redis-url"
         raise UsageError(msg)
     if not sources and not settings.cameras:
         msg = "no camera: give --source (try `--source sample`), or list cameras in configs/settings.yaml"
         raise UsageError(msg)
+    if flower:
+        _check_flower()
     launch.check_sources(sources, names, settings)
     launch.check_database(settings)
     launch.interruptible()
@@ -87,12 +92,45 @@ def command(
         stack = Stack(
             settings, load_subscriptions(settings.handlers), {}, sys.stdout,
             detectors or default_detectors(), log_level or settings.log.level,
-            recognisers if settings.recognition.engine != "none" else 0, flower=flower, watchdog=watchdog,
+            recognisers if settings.recognition.engine != "none" else 0, watchdog=watchdog,
+            flower_port=_flower_port(settings.flower) if flower else 0, exporter_port=_exporter_port(settings.monitoring),
         )  # fmt: skip
         _run(stack, servers, launch.capture_arguments(sources, names, fps, loop=loop))
     finally:
         servers.stop()
         watchdog.close()
+
+
+def _check_flower() -> None:
+    from importlib.util import find_spec  # noqa: PLC0415 - only where it is asked for
+
+    from genesis.errors import UsageError  # noqa: PLC0415
+
+    if find_spec("flower") is None:
+        msg = "--flower: Flower is not installed: pip install 'genesis[monitoring]'"
+        raise UsageError(msg)
+
+
+def _flower_port(flower: Flower) -> int:
+    import os  # noqa: PLC0415 - --help stays quick
+
+    from genesis.embedded.ports import free_port  # noqa: PLC0415
+
+    named = os.environ.get("FLOWER_PORT", "")
+    return int(named) if named.isdigit() else free_port(_flower_address(flower), flower.port) or flower.port
+
+
+def _flower_address(flower: Flower) -> str:
+    import os  # noqa: PLC0415 - --help stays quick
+
+    return os.environ.get("FLOWER_ADDRESS") or flower.address
+
+
+def _exporter_port(monitoring: Monitoring) -> int:
+    from genesis.embedded.ports import free_port  # noqa: PLC0415
+    from genesis.telemetry.serving import ports_of  # noqa: PLC0415
+
+    return free_port(monitoring.address, monitoring.port, ports_of(monitoring.program_ports))
 
 
 def _watchdog_of(folder: Path) -> Watchdog:
@@ -131,8 +169,12 @@ def _run(stack: Stack, servers: Servers, arguments: list[str]) -> None:
         stack.start()
         if not stack.wait_until_ready(READY_SECONDS, lambda: bool(interrupts.count)) and not interrupts.count:
             supervisor.say(f"the workers are not ready after {READY_SECONDS:.0f} s; capture starts all the same")
+        if not interrupts.count:
+            stack.start_flower()
         stack.capture(arguments, keep="on failure")
         supervisor.say(mask(f"capture {' '.join(arguments)}"))
+        for line in places(stack):
+            supervisor.say(line)
         told = False
         while not interrupts.count:
             supervisor.poll(0.5)
@@ -144,6 +186,31 @@ def _run(stack: Stack, servers: Servers, arguments: list[str]) -> None:
     finally:
         stack.stop()
         supervisor.say("stopped")
+
+
+def places(stack: Stack) -> list[str]:
+    """Return where this installation is to be seen, a line for each place."""
+    from genesis.embedded.ports import page  # noqa: PLC0415 - --help stays quick
+    from genesis.telemetry.targets import FOLDER  # noqa: PLC0415
+
+    settings, port = stack.settings, stack.exporter_port
+    lines = [
+        f"data folder: {settings.data_dir.resolve()}",
+        "how it is: genesis status --watch; whether all goes on: genesis health; what is wrong: genesis doctor",
+    ]
+    if port:
+        wanted = settings.monitoring.port
+        moved = "" if port == wanted else f" (monitoring.port {wanted} is taken: name this one to Prometheus)"
+        lines.append(
+            f"metrics: {page(settings.monitoring.address, port)}/metrics{moved}; those of the programs: {settings.data_dir / FOLDER}"
+        )
+        lines.append("Prometheus and Grafana: docs/monitoring.md says how to start them")
+    else:
+        lines.append(f"no metrics: nothing can listen on monitoring.address {settings.monitoring.address!r}")
+    if stack.flower_port:
+        asked = ", which asks for flower.basic_auth" if settings.flower.basic_auth else ""
+        lines.append(f"Flower: {page(_flower_address(settings.flower), stack.flower_port)}{asked}")
+    return lines
 
 
 def drain(stack: Stack, interrupts: Interrupts) -> None:

@@ -1,4 +1,4 @@
-"""All of Genesis' programs on one machine: a bridge, workers and captures."""
+"""All of Genesis' programs on one machine: a bridge, workers, captures, the exporter and Flower."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from kombu.exceptions import OperationalError
 
 from genesis.bus.broker import transport_options
 from genesis.connections import connect
+from genesis.embedded.lines import complaint_in
 from genesis.embedded.supervisor import WRONG_USE, Keep, Program, Supervisor
 from genesis.embedded.watchdog import PROGRAMS, Watchdog
 from genesis.errors import UsageError
@@ -38,8 +39,9 @@ class Stack:
         detectors: worker children for detection.
         log_level: of the workers.
         recognisers: worker children for recognition; 0: nobody is recognised.
-        flower: whether Flower runs too.
+        flower_port: where Flower listens; 0: there is none.
         watchdog: ends the programs should this process be killed.
+        exporter_port: where the exporter listens; 0: there is none.
     """
 
     settings: Settings
@@ -49,13 +51,15 @@ class Stack:
     detectors: int
     log_level: str = "INFO"
     recognisers: int = 0
-    flower: bool = False
+    flower_port: int = 0
     watchdog: Watchdog | None = None
+    exporter_port: int = 0
 
     def __post_init__(self) -> None:
         """Prepare the supervisor."""
         warnings = "ignore:You're running the worker with superuser"  # a container's root, most often
-        self.supervisor = Supervisor(self.output, {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": warnings, **self.env})
+        env = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": warnings, **self.env}
+        self.supervisor = Supervisor(self.output, env, json=self.settings.log.format == "json")
         self.supervisor.watch = self._note
         if self.watchdog is not None:
             self.supervisor.started = partial(self.watchdog.watch, stage=PROGRAMS)
@@ -64,9 +68,8 @@ class Stack:
         self._complaints: dict[str, str] = {}
 
     def start(self) -> None:
-        """Start bridge and workers."""
-        python = sys.executable
-        self.supervisor.start(Program("bridge", [python, "-m", "genesis.bridge"]))
+        """Start bridge, workers and exporter."""
+        self.supervisor.start(Program("bridge", [sys.executable, "-m", "genesis.bridge"]))
         # What takes long has workers of its own: the rest is not to wait for it. Where nobody is told of alerts that queue is
         # served all the same, so that its group has no backlog.
         notifiers = NOTIFIERS if self.settings.alerts.notifiers else 0
@@ -75,14 +78,21 @@ class Stack:
             if count:
                 self._start_worker(queue, queue, count)
         self._start_worker("others", ",".join(name for name in self.registry.queues if not children.get(name)), 1)
-        if self.flower:
-            argv = [python, "-m", "celery", "-q", "-A", "genesis", "flower", "--address=127.0.0.1", "--max_tasks=5000"]
+        if self.exporter_port:
+            # Nobody's work needs it: should it end (its port was taken a moment ago, say), the others go on.
+            argv = [sys.executable, "-m", "genesis.monitoring", "--port", str(self.exporter_port)]
+            self.supervisor.start(Program("exporter", argv, grace=5))
+
+    def start_flower(self) -> None:
+        """Start Flower, if it is to run: after the workers, which it asks at its start what they do."""
+        if self.flower_port:
+            argv = [sys.executable, "-m", "celery", "-q", "-A", "genesis", "flower", f"--port={self.flower_port}"]
             self.supervisor.start(Program("flower", argv, grace=5))
 
     def _start_worker(self, name: str, queues: str, children: int) -> None:
         argv = [
             sys.executable, "-m", "celery", "-q", "-A", "genesis", "worker", "-l", self.log_level, "--without-gossip", "--without-mingle",
-            "-Q", queues, "-c", str(children), "-n", f"{name}@%h", *(["-E"] if self.flower else []),
+            "-Q", queues, "-c", str(children), "-n", f"{name}@%h", *(["-E"] if self.flower_port else []),
         ]  # fmt: skip
         self.workers.append(f"worker-{name}")
         self.supervisor.start(Program(self.workers[-1], argv, grace=self.settings.celery.shutdown_seconds + 5))
@@ -114,8 +124,8 @@ class Stack:
                 raise UsageError(self._complaints.get(name, f"{name} ended with exit code {WRONG_USE}"))
 
     def _note(self, name: str, line: str) -> None:
-        if line.startswith("genesis: "):
-            self._complaints[name] = line.removeprefix("genesis: ")
+        if complaint := complaint_in(line):
+            self._complaints[name] = complaint
 
     def _ready(self) -> bool:
         from celery import Celery  # noqa: PLC0415 - --help stays quick
@@ -137,7 +147,7 @@ class Stack:
         self.supervisor.stop(self.captures)
 
     def stop(self, *, at_once: bool = False) -> None:
-        """Stop in the order of the way of an event: captures, bridge, workers.
+        """Stop in the order of the way of an event: captures, bridge, workers; what tells of them last.
 
         Args:
             at_once: kill them all instead: everything is settled, and nothing is to go on from here.
@@ -147,6 +157,7 @@ class Stack:
             return
         self.supervisor.stop(self.captures)
         self.supervisor.stop(["bridge"])
+        self.supervisor.stop(self.workers)
         self.supervisor.stop()
 
 

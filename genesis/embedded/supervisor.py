@@ -23,6 +23,7 @@ from honcho.printer import Message, Printer
 from honcho.process import Process
 
 from genesis.bus.patience import backoff
+from genesis.embedded.lines import JsonPrinter
 
 NAME_WIDTH = 18
 Keep = Literal["always", "on failure", "never"]
@@ -75,6 +76,7 @@ class Supervisor:
         watch: called with each program's name and line.
         started: called with the pid of every process that is started, and the seconds that it is given to end.
         chores: done at the end of every `poll`.
+        json: whether each line is a JSON object, without a prefix.
     """
 
     output: IO[str]
@@ -83,12 +85,14 @@ class Supervisor:
     watch: Callable[[str, str], None] = lambda _name, _line: None
     started: Callable[..., None] = lambda _pid, grace: None  # noqa: ARG005 - the name is the interface
     chores: list[Callable[[], None]] = field(default_factory=list)
+    json: bool = False
     _runs: dict[str, _Run] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Prepare the log."""
         self._events: queue.Queue[Message] = queue.Queue()
-        self._printer = Printer(self.output, time_format="", width=NAME_WIDTH)  # programs tell the time themselves
+        # Programs tell the time themselves.
+        self._printer = JsonPrinter(self.output) if self.json else Printer(self.output, time_format="", width=NAME_WIDTH)
         self._colours = cycle(COLOURS)
 
     def start(self, program: Program) -> None:
@@ -100,7 +104,7 @@ class Supervisor:
     def say(self, text: str) -> None:
         """Write a line of our own into the log."""
         now = datetime.now().astimezone()
-        self._write(Message(type="line", data=f"{now:%H:%M:%S} {text}", time=now, name="genesis", colour=None))
+        self._write(Message(type="line", data=text if self.json else f"{now:%H:%M:%S} {text}", time=now, name="genesis", colour=None))
 
     def poll(self, seconds: float = 0.1) -> None:
         """Print what came in the next `seconds`, and start again what is due."""

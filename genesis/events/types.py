@@ -171,12 +171,13 @@ class ZoneEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
     from the line's left to its right (seen from its start towards its end), else `out`. `identified` concerns no zone: `identity`
     is the name (or `unknown-N`) of the track, wherever it is, `face` the stored picture. `session` names a camera's series of these
     events and `number` counts them, so that they can be handled in their order; `identified` comes from elsewhere and has no
-    number. The frame can be fetched by `frame_key` while the event is pending.
+    number. The frame can be fetched by `frame_key` while the event is pending; `persons` are all that the detector saw in it, by their
+    tracks, so that a picture made of it can hide them. None: that is not told, since nobody is to be hidden (`privacy.blur`).
     """
 
     TYPE: ClassVar[str] = "genesis.zone.changed"
     STREAM: ClassVar[str] = "zones"
-    SCHEMA: ClassVar[tuple[int, int]] = (1, 1)
+    SCHEMA: ClassVar[tuple[int, int]] = (1, 2)
 
     live: ClassVar[bool] = False
     """Minutes may pass between two of them: nothing follows from the capture time of those that wait."""
@@ -195,6 +196,7 @@ class ZoneEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
     known: bool = False
     face: str = ""
     frame_key: str = ""
+    persons: tuple[Person, ...] | None = None
 
 
 class AlertEvent(Event, frozen=True, kw_only=True, omit_defaults=True):

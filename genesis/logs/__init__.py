@@ -11,16 +11,17 @@ import logging
 import sys
 import threading
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
-from genesis.logs.context import bind, bound, fields
+from genesis.logs.context import bind, bound, fields, raw_fields
 from genesis.logs.handler import Format, LogHandler, StderrHandler, tell_rest
 from genesis.logs.repeats import EACH, Repeats
+from genesis.masking import mask
 
 if TYPE_CHECKING:
     from genesis.settings import Settings
 
-__all__ = ["EACH", "OURS", "StderrHandler", "bind", "bound", "configure", "configure_from", "fields", "tell_rest"]
+__all__ = ["EACH", "OURS", "StderrHandler", "bind", "bound", "complain", "configure", "configure_from", "fields", "raw_fields", "tell_rest"]
 
 OURS = ("genesis", "tasks")
 
@@ -82,6 +83,20 @@ def configure_from(settings: Settings, *, role: str, quiet: bool = False) -> Non
         sys.excepthook = _ended
     if threading.excepthook is threading.__excepthook__:
         threading.excepthook = _thread_ended
+
+
+def complain(error: Exception, to: TextIO | None = None) -> None:
+    """Say why this program ends: `genesis: ...` for people, or an entry like any other where machines read.
+
+    Args:
+        error: its message is one line.
+        to: where people read it; None: stderr.
+    """
+    handler = next((one for one in logging.getLogger().handlers if isinstance(one, LogHandler)), None)
+    if handler is not None and handler.form == "json":
+        logging.getLogger("genesis").error("%s", error, extra=EACH)
+    else:
+        print(f"genesis: {mask(str(error))}", file=to or sys.stderr, flush=True)
 
 
 def _ended(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

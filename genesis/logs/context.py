@@ -50,6 +50,11 @@ def bind(**added: Any) -> None:
     _FIELDS.set({**_FIELDS.get(), **added})
 
 
+def raw_fields() -> Mapping[str, Any]:
+    """Return what is bound here; fields whose value was taken away are None or empty. It never changes."""
+    return _FIELDS.get()
+
+
 def fields() -> Mapping[str, Any]:
     """Return what is bound here, without the fields that have no value."""
     return {name: value for name, value in _FIELDS.get().items() if value is not None and value != ""}

@@ -9,10 +9,12 @@ from typing import TypeAlias
 
 import msgspec
 
-from genesis.logs.context import NAMES, fields
-from genesis.masking import mask
+from genesis.logs.context import NAMES, raw_fields
+from genesis.masking import mask, names_secret
 
 LONGEST_MESSAGE, LONGEST_FIELD, LONGEST_TRACEBACK = 8_000, 500, 16_000  # characters
+_REMARK = 50  # characters for what is said of those that are left out
+_WINDOWS = 8  # times as much is looked at for secrets
 _EXACT = 2**53  # above that a reader of JSON may round
 
 Value: TypeAlias = str | int | float | bool | None
@@ -63,28 +65,63 @@ class Entry(msgspec.Struct, frozen=True):
     span: float = 0.0
 
 
-def entry_of(record: logging.LogRecord, message: str | None = None, *, traceback: bool = True) -> Entry:
-    """Return a record as an entry, with what is bound in this thread.
+def entry_of(record: logging.LogRecord) -> Entry:
+    """Return a record as an entry, with what is bound in this thread."""
+    return Draft(record, rendered(record)).entry(_failure_of(record) if record.exc_info or record.exc_text else None)
+
+
+class Draft:
+    """What is needed of a record to make an entry of it later: cheap, and without its arguments, which may change or be large.
 
     Args:
-        record: what was logged.
+        record: what was logged, in this thread and just now.
         message: what `rendered` returned for it.
-        traceback: whether an exception's traceback is wanted.
     """
-    text = rendered(record) if message is None else message
-    return Entry(
-        record.created,
-        record.levelname,
-        record.levelno,
-        record.name,
-        shortened(mask(text), LONGEST_MESSAGE),
-        _fields_of(record),
-        record.process or 0,
-        record.processName if record.processName not in {None, "MainProcess"} else "",
-        record.threadName if record.threadName not in {None, "MainThread"} else "",
-        _failure_of(record, traceback=traceback) if record.exc_info or record.exc_text else None,
-        shortened(mask(text_of(record.stack_info)), LONGEST_TRACEBACK) if record.stack_info else "",
-    )
+
+    __slots__ = ("_created", "_error", "_given", "_level", "_logger", "_message", "_number", "_pid", "_process", "_stack", "_thread")
+
+    def __init__(self, record: logging.LogRecord, message: str) -> None:
+        given = record.__dict__
+        self._created, self._level, self._number, self._logger = record.created, record.levelname, record.levelno, record.name
+        self._pid, self._process, self._thread = record.process, record.processName, record.threadName
+        message = message.rstrip()
+        self._message = message if len(message) <= LONGEST_MESSAGE else shown(message, LONGEST_MESSAGE)
+        self._stack = record.stack_info
+        # Given with the record itself (`extra=`): nearer than what is bound.
+        extra = {name: given[name] for name in NAMES if name in given}
+        self._given = {**raw_fields(), **extra} if extra else raw_fields()
+        error = record.exc_info[1] if record.exc_info else None
+        self._error = (type(error).__name__, shown(text_of(error), LONGEST_MESSAGE)) if error is not None else None
+
+    def entry(self, failure: Failure | None = None, more: int = 0, span: float = 0.0) -> Entry:
+        """Return the entry.
+
+        Args:
+            failure: the exception with its traceback; without one, that is left out.
+            more: records like this one that were counted instead of written.
+            span: seconds in which they came.
+        """
+        if failure is None and self._error is not None:
+            failure = Failure(*self._error)
+        return Entry(
+            self._created,
+            self._level,
+            self._number,
+            self._logger,
+            shown(self._message, LONGEST_MESSAGE),
+            {
+                name: _value(value) if name in _OURS else _masked(name, value)
+                for name, value in self._given.items()
+                if value is not None and not (type(value) is str and not value)
+            },
+            self._pid or 0,
+            self._process if self._process and self._process != "MainProcess" else "",
+            self._thread if self._thread and self._thread != "MainThread" else "",
+            failure,
+            shown(text_of(self._stack), LONGEST_TRACEBACK) if self._stack else "",
+            more,
+            span,
+        )
 
 
 def rendered(record: logging.LogRecord) -> str:
@@ -103,28 +140,22 @@ def text_of(value: object) -> str:
         return f"<{type(value).__name__} that can't be shown: {type(error).__name__}>"
 
 
-def shortened(text: str, longest: int) -> str:
-    """Return a text without its middle, if it is too long: what matters is at its beginning or its end."""
+def shown(text: str, longest: int) -> str:
+    """Return a text without secrets, and without its middle if it is too long: what matters is at its beginning or its end."""
+    left_out = len(text) - _WINDOWS * longest
+    if left_out > 0:
+        # What is cut here is so far from what is shown that half a secret can't get there.
+        half = _WINDOWS * longest // 2
+        text = text[:half] + text[-half:]
+    text = mask(text)
     if len(text) <= longest:
         return text
-    half = longest // 2
-    return f"{text[:half]} ... ({len(text) - 2 * half} characters) ... {text[-half:]}"
-
-
-def _fields_of(record: logging.LogRecord) -> dict[str, Value]:
-    found: dict[str, Value] = {name: _value(value) if name in _OURS else _masked(name, value) for name, value in fields().items()}
-    # Given with the record itself (`extra=`): nearer than what is bound.
-    given = record.__dict__
-    for name in NAMES:
-        if name in given:
-            found[name] = _value(given[name])
-    return found
+    half = (longest - _REMARK) // 2
+    return f"{text[:half]} ... ({len(text) - 2 * half + max(0, left_out)} characters) ... {text[-half:]}"
 
 
 def _masked(name: str, value: object) -> Value:
-    # Anybody may bind anything: a secret is known by its name as well.
-    pair = f"{name}=x"
-    return _value(value) if mask(pair) == pair else "***"
+    return "***" if names_secret(name) else _value(value)  # anybody may bind anything
 
 
 def _value(value: object) -> Value:
@@ -134,17 +165,17 @@ def _value(value: object) -> Value:
         return value
     if type(value) is float and math.isfinite(value):
         return value
-    return shortened(mask(text_of(value)), LONGEST_FIELD)
+    return shown(text_of(value), LONGEST_FIELD)
 
 
-def _failure_of(record: logging.LogRecord, *, traceback: bool) -> Failure:
+def _failure_of(record: logging.LogRecord) -> Failure:
     error = record.exc_info[1] if record.exc_info else None
     kind = type(error).__name__ if error is not None else ""
     text = record.exc_text or ""
-    if traceback and not text and record.exc_info:
+    if not text and record.exc_info:
         try:
             text = _tracebacks.formatException(record.exc_info)
         except Exception as trouble:  # noqa: BLE001 - it prints objects, which are anybody's code
             text = f"{kind} (its traceback can't be shown: {type(trouble).__name__})"
-    message = shortened(mask(text_of(error)), LONGEST_MESSAGE) if error is not None else ""
-    return Failure(kind, message, shortened(mask(text), LONGEST_TRACEBACK) if traceback else "")
+    message = shown(text_of(error), LONGEST_MESSAGE) if error is not None else ""
+    return Failure(kind, message, shown(text, LONGEST_TRACEBACK))

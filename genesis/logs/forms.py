@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from genesis.logs.entry import Entry
+from genesis.logs.entry import Entry, Failure
 
 Form: TypeAlias = Callable[[Entry], str]
 
@@ -72,21 +72,13 @@ def as_json(entry: Entry, program: str = "", node: str = "") -> str:
         "logger": entry.logger,
         "message": entry.message + _more(entry),
     }
-    if program:
-        told["program"] = program
-    if node:
-        told["node"] = node
-    told["pid"] = entry.pid
-    if entry.process:
-        told["process"] = entry.process
-    if entry.thread:
-        told["thread"] = entry.thread
-    for name, value in entry.fields.items():
-        told[f"{name}_" if name in RESERVED else name] = value
+    whose = {"program": program, "node": node, "pid": entry.pid, "process": entry.process, "thread": entry.thread}
+    told.update((name, value) for name, value in whose.items() if value)
+    told.update((f"{name}_" if name in RESERVED else name, value) for name, value in entry.fields.items())
     if entry.more:
         told["repeats"], told["seconds"] = entry.more, round(entry.span, 3)
     if entry.failure is not None:
-        told["exception"] = {"type": entry.failure.type, "message": entry.failure.message, "traceback": entry.failure.traceback}
+        told["exception"] = _exception(entry.failure)
     if entry.stack:
         told["stack"] = entry.stack
     try:
@@ -101,6 +93,11 @@ def _more(entry: Entry) -> str:
     if not entry.more:
         return ""
     return f" (and {entry.more} more like it in the last {max(1, round(entry.span))} s)"
+
+
+def _exception(failure: Failure) -> dict[str, str]:
+    told = {"type": failure.type, "message": failure.message}
+    return {**told, "traceback": failure.traceback} if failure.traceback else told
 
 
 def _about(entry: Entry) -> str:

@@ -24,6 +24,7 @@ class LogHandler(logging.Handler):
 
     Attributes:
         repeats: what was said lately.
+        form: line or json.
 
     Args:
         target: returns where they go at that moment; None: nowhere.
@@ -33,7 +34,7 @@ class LogHandler(logging.Handler):
         super().__init__()
         self.repeats = Repeats(0)
         self._target = target
-        self._format: Format = "line"
+        self.form: Format = "line"
         self._form: Form | None = None  # None: looked up when it is known whether it is a terminal
         self._program = self._node = ""
         _handlers.add(self)
@@ -53,7 +54,7 @@ class LogHandler(logging.Handler):
             if repeats is not None:
                 self._write_all(self.repeats.rest())
                 self.repeats = repeats
-            self._format, self._form = form or self._format, None
+            self.form, self._form = form or self.form, None
             self._program = self._program if program is None else program
             self._node = self._node if node is None else node
 
@@ -101,7 +102,7 @@ class LogHandler(logging.Handler):
             target.flush()
 
     def _choose(self, target: IO[str]) -> Form:
-        if self._format == "json":
+        if self.form == "json":
             self._form = partial(as_json, program=self._program, node=self._node)
             return self._form
         return partial(line, dim=_shows_colours(target))  # a redirected stderr may be a terminal, or not, the next time

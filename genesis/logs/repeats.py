@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from genesis.logs.context import fields
-from genesis.logs.entry import Entry, entry_of, rendered, text_of
+from genesis.logs.context import raw_fields
+from genesis.logs.entry import Draft, Entry, entry_of, rendered, text_of
 
 MOST = 1000
 """Different warnings that are remembered; with more of them the oldest are told, and begin anew."""
@@ -37,7 +37,7 @@ class _Period:
     began: float
     ends: float
     count: int = 0
-    last: Entry | None = None
+    last: Draft | None = None
     last_at: float = 0.0
 
 
@@ -83,29 +83,29 @@ class Repeats:
         period = self._periods.get(key)
         if period is not None and now < period.ends:
             period.count += 1
-            period.last, period.last_at = entry_of(record, message, traceback=False), now
+            period.last, period.last_at = Draft(record, message), now
             return None
-        entry = entry_of(record, message)
+        entry = entry_of(record)
         if period is not None:
             self._end(key)
-            if period.count:
-                entry = msgspec.structs.replace(entry, more=period.count, span=now - period.began)
+            entry = msgspec.structs.replace(entry, more=period.count, span=now - period.began)
         self._begin(key, now)
         return entry
 
     def _key(self, record: logging.LogRecord, message: str) -> _Key:
         given = record.__dict__
         error = record.exc_info[0] if record.exc_info else None
-        bound = fields()
+        bound = raw_fields()
+        words = " ".join([word for word in message[:_LOOKED_AT].split() if word.isalpha() or not _DIGIT.search(word)])
         kind = (
             record.name,
             record.levelno,
-            record.msg[:_LOOKED_AT] if type(record.msg) is str else type(record.msg).__name__,
-            text_of(given.get("camera") or bound.get("camera", "")),
-            text_of(bound.get("group", "")),
+            # Where the message was put together before it was logged, its words are the template.
+            record.msg[:_LOOKED_AT] if record.args and type(record.msg) is str else words,
+            text_of(given.get("camera") or bound.get("camera")),
+            text_of(bound.get("group")),
             error.__name__ if error is not None else "",
         )
-        words = " ".join([word for word in message[:_LOOKED_AT].split() if word.isalpha() or not _DIGIT.search(word)])
         key = (kind, words)
         if key not in self._periods and self._variants[kind] >= VARIANTS:
             return (kind, "")
@@ -142,4 +142,4 @@ def _summed(period: _Period) -> Entry | None:
     """Return the last one that was counted, with the number of the others."""
     if period.last is None:
         return None
-    return msgspec.structs.replace(period.last, more=period.count - 1, span=period.last_at - period.began)
+    return period.last.entry(more=period.count - 1, span=period.last_at - period.began)

@@ -1,19 +1,19 @@
-"""The figures of `genesis status`: every stream, group and camera, read from the ledger."""
+"""The figures of `genesis status`: every stream, group, camera and program, read from the ledger."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import msgspec
 import redis
 
-from genesis.bus.backpressure import group_backlogs
+from genesis.bus.programs import Program
 from genesis.cache import FrameCache
 from genesis.connections import connect, explain
 from genesis.errors import GenesisError, ServerUnavailableError
 from genesis.events import STREAMS, Keys, MetricsEvent
+from genesis.monitoring.reading import Answers, GroupAnswer, read
 from genesis.settings import Settings
 from genesis.subscriptions import Registry, load_subscriptions
 
@@ -86,13 +86,42 @@ class CacheStatus(msgspec.Struct, frozen=True):
     error: str = ""
 
 
+class ProgramStatus(msgspec.Struct, frozen=True):
+    """A program's last sign of life (see `genesis.bus.programs`).
+
+    `age` is the seconds since it was given, `running` how long the program ran by then; `alive` tells whether it is recent, `ailing`
+    names the parts that had stopped going on.
+    """
+
+    role: str
+    name: str
+    host: str
+    pid: int
+    version: str
+    running: float
+    age: float
+    alive: bool
+    queues: tuple[str, ...] = ()
+    cameras: tuple[str, ...] = ()
+    children: int = 0
+    port: int = 0
+    ailing: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What a person calls it."""
+        return f"{self.role} {self.name}"
+
+
 class Status(msgspec.Struct, frozen=True):
-    """All of it, at one moment."""
+    """All of it, at one moment: `time` is seconds since 1970."""
 
     prefix: str
     streams: tuple[StreamStatus, ...]
     cameras: tuple[CameraStatus, ...]
     cache: CacheStatus
+    programs: tuple[ProgramStatus, ...] = ()
+    time: float = 0.0
 
     @property
     def backlog(self) -> int:
@@ -128,12 +157,15 @@ def status(client: redis.Redis, cache: FrameCache, settings: Settings, registry:
     """
     keys = Keys(settings.redis.prefix)
     moment = time.time() if now is None else now
-    counts = {key: int(value) for key, value in _hash(client, keys.counts).items()}
-    streams = tuple(_stream(client, keys, short, registry, counts, moment) for short in STREAMS)
-    members: Any = client.smembers(keys.cameras)
-    names = sorted(name.decode() for name in members)
-    cameras = tuple(_camera(client, keys, name, counts, moment) for name in names)
-    return Status(settings.redis.prefix, streams, cameras, _cache(client, cache, keys, settings))
+    told = read(client, keys, moment)
+    return Status(
+        prefix=settings.redis.prefix,
+        streams=tuple(_stream(keys, short, told, registry, moment) for short in STREAMS),
+        cameras=tuple(_camera(name, told, moment) for name in told.cameras),
+        cache=_cache(cache, told.references, settings),
+        programs=tuple(_program(program, moment) for program in told.programs),
+        time=moment,
+    )
 
 
 def looker(settings: Settings, timeout: float | None = None) -> Callable[[], Status]:
@@ -159,40 +191,24 @@ def looker(settings: Settings, timeout: float | None = None) -> Callable[[], Sta
     return look
 
 
-def _stream(client: redis.Redis, keys: Keys, short: str, registry: Registry, counts: dict[str, int], now: float) -> StreamStatus:
-    stream = keys.stream(short)
-    measured = {backlog.group: backlog for backlog in group_backlogs(client, stream)}
+def _stream(keys: Keys, short: str, told: Answers, registry: Registry, now: float) -> StreamStatus:
+    answer, stream = told.streams[short], keys.stream(short)
+    measured = {group.name: group for group in answer.groups}
     queues = {row.group: row.queue for row in registry if short == row.event.STREAM}
-    groups = []
-    for group in [*queues, *(name for name in measured if name not in queues)]:
-        known = measured.get(group)
-        groups.append(
-            GroupStatus(
-                group=group,
-                queue=queues.get(group, ""),
-                exists=known is not None,
-                pending=known.pending if known else 0,
-                lag=known.lag if known else 0,
-                oldest_pending=_oldest(client, stream, group, now) if known and known.pending else None,
-                totals={name: counts.get(f"{stream}|{group}|{name}", 0) for name in COUNTED},
-            )
-        )
-    return StreamStatus(
-        stream=stream,
-        exists=bool(client.exists(stream)),
-        length=int(client.xlen(stream)),
-        dead_letters=int(client.xlen(keys.dead_letters(stream))),
-        groups=tuple(groups),
-    )
+    groups = [
+        _group(name, queues.get(name, ""), measured.get(name), {row: told.counts.get(f"{stream}|{name}|{row}", 0) for row in COUNTED}, now)
+        for name in [*queues, *(name for name in measured if name not in queues)]
+    ]
+    return StreamStatus(stream, answer.exists, answer.length, answer.dead_letters, tuple(groups))
 
 
-def _oldest(client: redis.Redis, stream: str, group: str, now: float) -> float | None:
-    oldest = client.xpending(stream, group)["min"]
-    return max(0.0, now - int(oldest.split(b"-")[0]) / 1000) if oldest else None
+def _group(name: str, queue: str, known: GroupAnswer | None, totals: dict[str, int], now: float) -> GroupStatus:
+    oldest = None if known is None or known.oldest is None else max(0.0, now - int(known.oldest.partition("-")[0]) / 1000)
+    return GroupStatus(name, queue, known is not None, known.pending if known else 0, known.lag if known else 0, oldest, totals)
 
 
-def _camera(client: redis.Redis, keys: Keys, name: str, counts: dict[str, int], now: float) -> CameraStatus:
-    known = _hash(client, keys.camera(name))
+def _camera(name: str, told: Answers, now: float) -> CameraStatus:
+    known, figures = told.cameras[name]
     start = f"dropped|{name}|"
     return CameraStatus(
         camera=name,
@@ -202,13 +218,12 @@ def _camera(client: redis.Redis, keys: Keys, name: str, counts: dict[str, int], 
         fps=float(known["fps"]) if "fps" in known else None,
         newest_frame=known.get("frame_key", ""),
         age=max(0.0, now - int(known.get("updated", now))),
-        dropped={key.removeprefix(start): value for key, value in counts.items() if key.startswith(start)},
-        figures=_figures(client, keys, name, now),
+        dropped={key.removeprefix(start): value for key, value in told.counts.items() if key.startswith(start)},
+        figures=_figures(figures, now),
     )
 
 
-def _figures(client: redis.Redis, keys: Keys, name: str, now: float) -> CameraFigures | None:
-    known = _hash(client, keys.figures(name))
+def _figures(known: Mapping[str, str], now: float) -> CameraFigures | None:
     try:
         told = msgspec.json.decode(known.get("figures", ""), type=MetricsEvent)
     except msgspec.DecodeError:
@@ -230,13 +245,25 @@ def _figures(client: redis.Redis, keys: Keys, name: str, now: float) -> CameraFi
     )
 
 
-def _hash(client: redis.Redis, key: str) -> dict[str, str]:
-    answer: Any = client.hgetall(key)
-    return {name.decode(): value.decode() for name, value in answer.items()}
+def _program(known: Program, now: float) -> ProgramStatus:
+    return ProgramStatus(
+        role=known.role,
+        name=known.name,
+        host=known.host,
+        pid=known.pid,
+        version=known.version,
+        running=max(0.0, known.seen - known.started),
+        age=max(0.0, now - known.seen),
+        alive=known.alive(now),
+        queues=known.queues,
+        cameras=known.cameras,
+        children=known.children,
+        port=known.port,
+        ailing=known.ailing,
+    )
 
 
-def _cache(client: redis.Redis, cache: FrameCache, keys: Keys, settings: Settings) -> CacheStatus:
-    references = int(client.hlen(keys.references))
+def _cache(cache: FrameCache, references: int, settings: Settings) -> CacheStatus:
     try:
         return CacheStatus(cache.get_cache_size(), cache.limit, cache.count(), references)
     except GenesisError as error:

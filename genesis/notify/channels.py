@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 
+from genesis.logs import EACH
 from genesis.notify.notice import Notice
 from genesis.notify.push import push
 from genesis.notify.webhook import call
@@ -21,7 +22,7 @@ Channel = Callable[[Notifier, Notice], None]
 def write(notifier: Notifier, notice: Notice) -> None:
     """Write one line into the log, as a warning: an alert is there to be looked at."""
     text = " ".join(f"{notice.title}: {notice.body}".split())
-    logger.warning("%s: %s [%s]", notifier.name, text, notice.event.id)
+    logger.warning("%s: %s [%s]", notifier.name, text, notice.event.id, extra=EACH)
 
 
 CHANNELS: Mapping[str, Channel] = {"webhook": call, "apprise": push, "log": write}

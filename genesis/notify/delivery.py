@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TookTooLong
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -133,7 +134,7 @@ def _begun(notice: Notice, notifier: Notifier, told: Callable[[str], None]) -> F
         else:
             future.set_result(None)
 
-    threading.Thread(target=work, name=f"tell-{notifier.name}", daemon=True).start()
+    threading.Thread(target=copy_context().run, args=(work,), name=f"tell-{notifier.name}", daemon=True).start()
     return future
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,15 +53,19 @@ def page(figures: Figures, data_dir: Path, made: datetime) -> str:
 
 
 def _drawn(figures: Figures) -> dict[str, str]:
-    wanted: dict[str, tuple[Any, Any]] = {
-        "course": (figures.course, lambda: plots.course(figures)),
-        "lengths": (any(figures.lengths), lambda: plots.lengths(figures)),
-        "week": (figures.totals.visits, lambda: plots.week(figures)),
-        "zones": (figures.zones, lambda: plots.zones(figures.zones)),
-        "lines": (figures.lines, lambda: plots.lines(figures.lines)),
-        "rates": (figures.rates, lambda: plots.rates(figures)),
+    """Return the plots by name; those that are as wide as the page a second time, as narrow as a telephone."""
+    halves = {
+        "lengths": plots.lengths(figures) if any(figures.lengths) else "",
+        "week": plots.week(figures) if figures.totals.visits else "",
     }
-    return {name: draw() if there else "" for name, (there, draw) in wanted.items()}
+    wanted: dict[str, tuple[Any, Callable[[plots.Room], str]]] = {
+        "course": (figures.course, lambda room: plots.course(figures, room)),
+        "zones": (figures.zones, lambda room: plots.zones(figures.zones, room)),
+        "lines": (figures.lines, lambda room: plots.lines(figures.lines, room)),
+        "rates": (figures.rates, lambda room: plots.rates(figures, room)),
+    }
+    rooms = (plots.WIDE, plots.NARROW)
+    return halves | {name + room.suffix: draw(room) if there else "" for name, (there, draw) in wanted.items() for room in rooms}
 
 
 def _faces(figures: Figures, data_dir: Path) -> dict[str, str]:

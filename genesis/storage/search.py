@@ -6,6 +6,7 @@ for known and unknown people apart: a few enrolled ones are always found exactly
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,8 @@ from psycopg2 import sql
 from genesis.storage.faces import MOST_INDEXED, ModelGallery, check_dimension, model_gallery
 from genesis.storage.identities import Kind
 from genesis.storage.vectors import literal
+from genesis.telemetry.catalogue import SEARCH_SECONDS
+from genesis.telemetry.instruments import observe
 
 Cursor = Any  # psycopg2's, which carries no types
 
@@ -84,9 +87,10 @@ def search(
     if gallery is None:
         return []
     check_dimension(gallery, embedding.size)
-    if searched_exactly(gallery, kinds, exact_below):
-        return _exact(cursor, gallery, vector, limit, kinds)
-    return _indexed(cursor, gallery, vector, limit, kinds)
+    started = time.monotonic()
+    found = (_exact if searched_exactly(gallery, kinds, exact_below) else _indexed)(cursor, gallery, vector, limit, kinds)
+    observe(SEARCH_SECONDS, time.monotonic() - started)
+    return found
 
 
 def searched_exactly(gallery: ModelGallery, kinds: Sequence[Kind], exact_below: int) -> bool:

@@ -10,6 +10,8 @@ import signal
 import sys
 import uuid
 from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import cv2
 import numpy as np
@@ -29,13 +31,35 @@ def settled(url: str, group: str = "detection-workers") -> int:
         return 0
 
 
+def where(name: str, log: Path) -> str:
+    """Return the address that was said to be that of a page."""
+    return re.findall(rf"{name}: (http://[^\s;]+)", log.read_text())[-1]
+
+
+def page(address: str) -> str:
+    """Return a page; nothing if nobody answers."""
+    try:
+        with urlopen(address, timeout=10) as answer:  # noqa: S310 - our own
+            return answer.read().decode()
+    except URLError:
+        return ""
+
+
+def role(file: Path) -> str:
+    return json.loads(file.read_text())[0]["labels"]["role"]
+
+
 def test_it_stops_in_order_loses_nothing_and_goes_on_where_it_was(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log, url = home / "up.log", f"unix://{home}/data/redis/ledger/ledger.sock"
     said = lambda text: text in log.read_text()  # noqa: E731
+    told = home / "data" / "run" / "targets"
 
-    with program(UP, log, stop=signal.SIGINT) as first:
+    with program([*UP, "--flower"], log, stop=signal.SIGINT) as first:
         wait_until(lambda: said("camera 'hall': started"), f"capture has started; see {log}")
         wait_until(lambda: settled(url) >= 4, f"frames are settled; see {log}")
+        metrics, flower = (where(name, log) for name in ("metrics", "Flower"))
+        wait_until(lambda: "Flower" in page(flower), f"Flower answers where it is said to be; see {log}")
+        figures, health, roles = page(metrics), cli("health"), sorted(role(file) for file in told.glob("*.json"))
         monkeypatch.setenv("GENESIS_REDIS__URL", url)
         monkeypatch.setenv("GENESIS_FRAME_CACHE__URL", f"unix://{home}/data/redis/cache/cache.sock")
         status = cli("status", "--json")
@@ -44,6 +68,9 @@ def test_it_stops_in_order_loses_nothing_and_goes_on_where_it_was(home: Path, mo
         assert first.wait(60) == 0
 
     text = log.read_text()
+    assert 'genesis_stream_length{stream="frames"}' in figures
+    assert (health.returncode, roles) == (0, ["bridge", "capture", "exporter", "worker", "worker"]), health.stdout + health.stderr
+    assert (page(metrics), page(flower), list(told.glob("*.json"))) == ("", "", [])
     cameras = {camera["camera"]: camera for camera in json.loads(status.stdout)["cameras"]}
     assert cameras["hall"]["state"] == "live"
     assert second.returncode == 2

@@ -1,7 +1,7 @@
 -- Keeps the frame cache's books: which frames it holds, until when, and how many bytes they take.
 --
 -- Frames expire by themselves, so every call first writes off those whose time has passed, by this
--- server's clock. A frame's own expiry and the one in the books are the same millisecond. The pixels
+-- server's clock; "measure" leaves them out and writes nothing, so that one who may only read can ask. A frame's own expiry and the one in the books are the same millisecond. The pixels
 -- never pass through here: "store" finds them under a key of their own and renames it.
 --
 -- KEYS[1]  sorted set: frame key -> expiry (Unix time in ms)
@@ -27,7 +27,7 @@
 --           ARGV[3...]  frame keys, in the same order
 --           returns  how many of them were there
 --
--- "measure" returns  {bytes of all frames, number of frames}
+-- "measure" returns  {bytes of all frames, number of frames}; it writes nothing
 
 local index, sizes, total = KEYS[1], KEYS[2], KEYS[3]
 local BATCH = 1000  -- frames written off per step; unpack() takes a few thousand values at most
@@ -43,14 +43,17 @@ local function forget(key)
   return true
 end
 
+local function bytes_of(keys)
+  local sum = 0
+  for _, size in ipairs(redis.call('HMGET', sizes, unpack(keys))) do sum = sum + (tonumber(size) or 0) end
+  return sum
+end
+
 local function purge(now)
   repeat
     local expired = redis.call('ZRANGEBYSCORE', index, '-inf', '(' .. now, 'LIMIT', 0, BATCH)
     if #expired > 0 then
-      local freed = 0
-      for _, size in ipairs(redis.call('HMGET', sizes, unpack(expired))) do
-        freed = freed + (tonumber(size) or 0)
-      end
+      local freed = bytes_of(expired)
       redis.call('ZREM', index, unpack(expired))
       redis.call('HDEL', sizes, unpack(expired))
       redis.call('DECRBY', total, string.format('%d', freed))
@@ -61,6 +64,18 @@ end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local text = string.format('%d', now)
+
+if ARGV[1] == 'measure' then
+  local used, count, at = tonumber(redis.call('GET', total) or 0), redis.call('ZCARD', index), 0
+  repeat
+    local expired = redis.call('ZRANGEBYSCORE', index, '-inf', '(' .. text, 'LIMIT', at, BATCH)
+    if #expired > 0 then
+      used, count, at = used - bytes_of(expired), count - #expired, at + #expired
+    end
+  until #expired < BATCH
+  return {used, count}
+end
+
 purge(text)
 
 if ARGV[1] == 'store' then
@@ -103,5 +118,3 @@ if ARGV[1] == 'keep' then
   end
   return kept
 end
-
-return {tonumber(redis.call('GET', total) or 0), redis.call('ZCARD', index)}

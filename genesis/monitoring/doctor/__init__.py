@@ -1,4 +1,4 @@
-"""The doctor: does the configured Redis behave as Genesis needs, and which of its settings endanger the promise?"""
+"""The doctor: is everything there that Genesis needs, does it behave as it must, and which of its settings endanger the promise?"""
 
 from __future__ import annotations
 

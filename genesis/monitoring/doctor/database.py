@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from genesis.errors import GenesisError, ServerUnavailableError
+from genesis.masking import mask
 from genesis.monitoring.doctor.findings import Finding
 from genesis.settings import Settings
 
 SETTING = "storage.dsn"
 _WHY = "Faces and sessions wait in their streams, which are full one day; then publishing is refused."
+
+
+def late(settings: Settings) -> Finding:
+    """Return what it means that looking at the database took too long."""
+    where = mask(settings.storage.dsn) or "our own"
+    return Finding(
+        "error", SETTING, "reach", f"the database ({where}) does not answer", _WHY, "look at its server's load, and at the network to it"
+    )
 
 
 def check_database(settings: Settings) -> Iterable[Finding]:

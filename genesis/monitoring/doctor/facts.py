@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import redis
 from genesis.connections import UNAVAILABLE
 
 CLOCK_TRIES = 3
+STRANGER_SECONDS = 0.5  # that a server may take to answer who comes over the network
 _HERE = {"127.0.0.1", "localhost", "::1"}
 ASKED = (
     "dir",
@@ -40,6 +42,8 @@ class Facts:
         config: those of the settings `ASKED` that the server told.
         clock: seconds that its clock is ahead of ours, and how far that may be wrong; None where it may not be asked.
         free: bytes that its disk has room for; None where it is on another machine.
+        open_at: address at which strangers need no password; empty: none is known.
+        here: whether it runs on this machine.
     """
 
     setting: str
@@ -48,6 +52,8 @@ class Facts:
     config: Mapping[str, str] = field(default_factory=dict)
     clock: tuple[float, float] | None = None
     free: int | None = None
+    open_at: str = ""
+    here: bool = False
 
     @property
     def version(self) -> tuple[int, ...]:
@@ -99,7 +105,9 @@ def read_facts(client: redis.Redis, url: str, setting: str) -> Facts:
         if answer is None:
             break
         config.update({_text(key): _text(value) for key, value in answer.items()})
-    return Facts(setting, cli_of(url), info or {}, config, _clock(client), _free(url, config.get("dir")))
+    return Facts(
+        setting, cli_of(url), info or {}, config, _clock(client), _free(url, config.get("dir")), open_at(url), is_here(url)
+    )  # fmt: skip
 
 
 def cli_of(url: str) -> str:
@@ -124,6 +132,39 @@ def cli_of(url: str) -> str:
     return shlex.join(words)
 
 
+def open_at(url: str) -> str:
+    """Return an address at which a server answers whoever comes over the network; empty where none is known.
+
+    One that is named by the loopback address is tried at this machine's own. Where no password is given for another machine, that is
+    known without a try.
+    """
+    parts = urlsplit(url)
+    here = parts.hostname in _HERE
+    if parts.scheme != "redis" or not (here or parts.password):
+        return ""
+    port = parts.port or 6379
+    try:
+        host = _own_address() if here else parts.hostname or ""
+        with socket.create_connection((host, port), timeout=STRANGER_SECONDS) as stranger:
+            stranger.settimeout(STRANGER_SECONDS)
+            stranger.sendall(b"PING\r\n")
+            answer = stranger.recv(64)
+    except OSError:
+        return ""
+    return f"{host}:{port}" if answer.startswith(b"+PONG") and host not in _HERE else ""
+
+
+def _own_address() -> str:
+    """Return this machine's address towards others; nothing is sent.
+
+    Raises:
+        OSError: it has none.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # an address that stands for no machine (RFC 5737)
+        return str(probe.getsockname()[0])
+
+
 def _clock(client: redis.Redis) -> tuple[float, float] | None:
     best: tuple[float, float] | None = None
     for _ in range(CLOCK_TRIES):
@@ -139,9 +180,14 @@ def _clock(client: redis.Redis) -> tuple[float, float] | None:
     return best
 
 
-def _free(url: str, folder: str | None) -> int | None:
+def is_here(url: str) -> bool:
+    """Tell whether a URL leads to this machine."""
     parts = urlsplit(url)
-    if folder is None or not (parts.scheme == "unix" or parts.hostname in _HERE):
+    return parts.scheme == "unix" or parts.hostname in _HERE
+
+
+def _free(url: str, folder: str | None) -> int | None:
+    if folder is None or not is_here(url):
         return None
     try:
         return shutil.disk_usage(folder).free

@@ -17,8 +17,14 @@ from genesis.subscriptions import Registry
 BYTES_PER_ENTRY = 1000  # about what an event takes in a stream
 
 
-def check_groups(client: redis.Redis, settings: Settings, registry: Registry) -> Iterable[Finding]:
+def check_groups(client: redis.Redis, settings: Settings, registry: Registry, cli: str = "redis-cli") -> Iterable[Finding]:
     """Look whether every subscription has its group, and every group its subscription.
+
+    Args:
+        client: a connection to the ledger.
+        settings: of the installation.
+        registry: the subscriptions.
+        cli: how redis-cli reaches the ledger.
 
     Raises:
         redis.RedisError: the ledger went away meanwhile.
@@ -56,7 +62,7 @@ def check_groups(client: redis.Redis, settings: Settings, registry: Registry) ->
         yield Finding(
             "warning", "streams", "groups", f"group {group} of {stream} belongs to no handler here",
             "If no bridge serves it elsewhere, its backlog grows until publishing is refused, and the stream is never trimmed.",
-            f"name its module in `handlers`, or remove it and what it has not settled: redis-cli XGROUP DESTROY {stream} {group}",
+            f"name its module in `handlers`, or remove it and what it has not settled: {cli} XGROUP DESTROY {stream} {group}",
         )  # fmt: skip
     if not missing and not strange:
         yield Finding("ok", "streams", "groups", f"all {total} groups are there")

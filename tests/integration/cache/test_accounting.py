@@ -98,7 +98,7 @@ class Accounting(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Close the connections, and look for what was forgotten."""
         if hasattr(self, "cache"):
-            self.cache.delete(*self.frames)
+            self.cache.delete(*self.frames, "nobody")  # which writes off those that have expired
             left = {key for key in self.server.keys("*") if key != b"genesis:framecache:total"}
             assert left == set()
             for thing in (self.cache, self.brief, self.server):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -29,7 +30,16 @@ def durable(settings: Settings) -> Iterator[Settings]:
     """Return settings whose ledger is as durable as it should be and has its groups."""
     with closing(Ledger(settings, builtin_subscriptions())) as ledger, configured(ledger.client, appendfsync="always"):
         ledger.create_groups()
-        yield settings
+        # Those of the settings may be held by another test.
+        ports = {name: getattr(settings, name).model_copy(update={"port": free_port()}) for name in ("monitoring", "flower")}
+        yield settings.model_copy(update=ports)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from tests.processes import cli
 def test_healthy_servers_have_no_error_and_no_warning(durable: Settings) -> None:
     report = examine(durable, builtin_subscriptions())
 
-    assert [row for row in report.findings if row.level != "ok" and row.check != "disk"] == []
+    assert [row for row in report.findings if row.level != "ok" and row.check not in {"disk", "memory"}] == []
     assert found_by(report)["redis.url", "conformance"].found == f"it behaves as it must in {len(QUICK)} cases"
     assert found_by(report)["streams", "groups"].found == "all 13 groups are there"
     with closing(connect(durable.redis.url)) as client:

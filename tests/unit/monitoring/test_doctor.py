@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import genesis
 from genesis.monitoring.doctor.facts import Facts, cli_of
 from genesis.monitoring.doctor.findings import Finding, Report
 from genesis.monitoring.doctor.installation import check_rules, check_settings
@@ -171,3 +174,20 @@ def test_a_report_is_sorted_and_masked() -> None:
     assert [row.level for row in report.findings] == ["error", "warning", "unknown", "ok"]
     assert (report.fine, report.errors, report.warnings) == (False, 1, 1)
     assert "secret" not in str(report)
+
+
+def test_every_check_is_described() -> None:
+    folder, described = Path(genesis.__file__).parent, (Path(genesis.__file__).parents[1] / "docs" / "operations.md").read_text()
+    files = [*(folder / "monitoring" / "doctor").glob("*.py"), folder / "cli" / "doctor_models.py"]
+
+    calls = [node for file in files for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)]
+    names = {
+        argument.value
+        for call in calls
+        if isinstance(call.func, ast.Name) and call.func.id == "Finding" and len(call.args) > 2
+        for argument in call.args[2:3]
+        if isinstance(argument, ast.Constant)
+    }
+
+    assert len(names) > 40
+    assert [name for name in sorted(names) if f"`{name}`" not in described] == []

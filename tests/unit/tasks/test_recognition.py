@@ -18,7 +18,7 @@ from genesis.analytics.quality import Rules
 from genesis.context import Context
 from genesis.errors import FrameMissingError, ModelError
 from genesis.events import Box, FaceRecognized, Person
-from genesis.settings import Recognition, Settings, Storage
+from genesis.settings import Privacy, Recognition, Settings, Storage
 from genesis.vision.faces.base import Worth, always
 from genesis.vision.types import Face, Frame
 from tasks.recognition import Compared, Usable, engine_for, faces_of, load_face_engine, recognise_faces
@@ -120,6 +120,15 @@ def test_an_excellent_face_is_told_at_once_with_all_that_is_known_of_it(site: Si
     assert np.frombuffer(told.embedding, "<f4").tolist() == [1.0, *[0.0] * 127]
     assert [crop.stem for crop in site.crops] == [told.crop]
     assert site.look(0.5, LEFT) == []
+
+
+def test_where_no_pictures_of_faces_are_kept_everything_else_is_told(site: Site) -> None:
+    site.settings = site.settings.model_copy(update={"privacy": Privacy(crops=False)})
+
+    (told,) = site.look(0, LEFT)
+
+    assert (told.identity, told.crop, len(told.embedding)) == ("Ada", "", 512)
+    assert site.crops == []
 
 
 def test_two_people_are_looked_at_in_one_go(site: Site) -> None:
