@@ -46,10 +46,12 @@ soak: ## ten minutes at a steady rate: memory and keys must stay flat
 	$(BOOTSTRAP) --extras detection,dev
 	@$(BIN)/python -m genesis.chaos --soak 600 $(ARGS)
 
-settings: ## rewrite configs/settings.yaml and the README's table out of the settings model
+settings: ## rewrite what is made from the code: configs/settings.yaml, the README's table, docs/metrics.md, the dashboards
 	$(BOOTSTRAP) --extras detection
 	@$(BIN)/python scripts/settings_file.py
 	@$(BIN)/python scripts/readme.py
+	@$(BIN)/python scripts/metrics_table.py
+	@$(BIN)/python scripts/dashboards.py
 
 pins: ## resolve all packages anew and rewrite the lower part of constraints.txt
 	@$(PYTHON) scripts/pin.py $(PYTHONS)

@@ -146,6 +146,7 @@ def _claim_database(settings: Settings, *, asked_for: bool) -> None:
             dsn = _claim.url()
     except GenesisError as error:
         _end(error)
+    os.environ.pop(f"{DSN_VARIABLE}_FILE", None)
     os.environ[DSN_VARIABLE] = dsn
     current.cache_clear()
 

@@ -16,6 +16,7 @@ from celery import Task
 from celery.exceptions import Reject
 
 from genesis.bus.deadletters import message
+from genesis.bus.dispatch import Try, described
 from genesis.bus.ledger import Delivery
 from genesis.bus.ordered import deliver_in_order
 from genesis.bus.process import Process
@@ -140,7 +141,9 @@ class EventTask(Task):  # type: ignore[misc]
         if again is None:
             return
         try:
-            self.retry(exc=_plain(again.error), countdown=again.seconds)
+            # Else Celery would show the fields: what happened, and to whom.
+            shown = described(fields, Try(again.run)) if again.run else request.get("argsrepr")
+            self.retry(exc=_plain(again.error), countdown=again.seconds, argsrepr=shown, kwargsrepr="{}")
         except Reject as error:
             logger.warning("entry %s of %s stays pending: its retry can't be put into the queue: %s", entry, delivery.stream, error.reason)
 

@@ -19,6 +19,7 @@ import redis
 from genesis.bus.ledger import PACKAGE, Ledger
 from genesis.bus.leftovers import References, sweep_attempts
 from genesis.bus.process import release_frames
+from genesis.bus.programs import forget
 from genesis.bus.trimming import Trimmer
 from genesis.cache import FrameCache
 from genesis.connections import UNAVAILABLE, explain, script
@@ -44,6 +45,7 @@ class Round:
         consumers: consumers removed from groups.
         references: counts removed of frames that nothing pointed to.
         attempts: attempts removed of entries that were no longer pending.
+        programs: last signs of life removed of programs that were killed long ago.
         failed: the steps that could not be done.
     """
 
@@ -53,6 +55,7 @@ class Round:
     consumers: int = 0
     references: int = 0
     attempts: int = 0
+    programs: int = 0
     failed: tuple[str, ...] = ()
 
 
@@ -176,6 +179,10 @@ class Janitor:
             logger.warning("janitor: failed runs of %d entries were noted though they are no longer pending: removed", removed)
         return removed
 
+    def forget_programs(self) -> int:
+        """Remove the last signs of life of programs that were killed long ago; return how many."""
+        return forget(self._ledger.client, self._ledger.keys)
+
     def _steps(self, *, sweep: bool | None) -> Iterator[tuple[str, Callable[[], int]]]:
         yield "election", self._is_elected
         thorough = self._rounds % SWEEP_EVERY == 0 if sweep is None else sweep
@@ -186,6 +193,7 @@ class Janitor:
             yield "consumers", self.forget_consumers
             yield "references", self.sweep_references
             yield "attempts", self.sweep_attempts
+            yield "programs", self.forget_programs
         yield "counting", self._count
 
     def _is_elected(self) -> int:

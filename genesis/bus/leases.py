@@ -44,12 +44,14 @@ class Reclaimed:
         deliveries: how often it was given to a worker.
         death: what is known of the end of the worker that ran it last.
         fields: its fields; None when it had been deleted from the stream, so that an event is lost.
+        failed: how many runs of it have failed.
     """
 
     entry: str
     deliveries: int
     death: str
     fields: dict[bytes, bytes] | None
+    failed: int = 0
 
 
 class Leases:
@@ -152,9 +154,9 @@ class Leases:
         for start in range(0, len(entries), MOST):
             args = [group, bridge, str(idle_ms), owner, *entries[start : start + MOST]]
             answer: Any = self._ledger.call(lambda args=args: self._reclaim(keys=keys, args=args), gone=[])
-            for entry, deliveries, death, flat in answer:
+            for entry, deliveries, death, flat, failed in answer:
                 fields = dict(zip(flat[::2], flat[1::2], strict=True)) if flat else None
-                taken.append(Reclaimed(entry.decode(), int(deliveries), death.decode("utf-8", "replace"), fields))
+                taken.append(Reclaimed(entry.decode(), int(deliveries), death.decode("utf-8", "replace"), fields, int(failed)))
         for row in taken:
             if row.fields is None:
                 tell_lost(stream, group, row.entry)

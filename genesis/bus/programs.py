@@ -77,25 +77,31 @@ def remove(client: redis.Redis, keys: Keys, program: Program) -> None:
     client.hdel(keys.programs, program.field)
 
 
+def forget(client: redis.Redis, keys: Keys, now: float | None = None) -> int:
+    """Remove the programs that have not given a sign of life for `FORGOTTEN_SECONDS`: killed, and never started again; return how many.
+
+    Raises:
+        redis.RedisError: the ledger is away.
+    """
+    moment = time.time() if now is None else now
+    old = [field for field, text in client.hscan_iter(keys.programs) if not _recent(text, moment)]
+    return int(client.hdel(keys.programs, *old)) if old else 0
+
+
+def _recent(text: bytes, now: float) -> bool:
+    try:
+        return now - msgspec.json.decode(text, type=Program).seen <= FORGOTTEN_SECONDS
+    except msgspec.DecodeError:
+        return False
+
+
 def programs(client: redis.Redis, keys: Keys, now: float | None = None) -> list[Program]:
-    """Return the programs that gave a sign of life within `FORGOTTEN_SECONDS`, by role and name; remove the others.
+    """Return the programs that gave a sign of life within `FORGOTTEN_SECONDS`, by role and name.
 
     Raises:
         redis.RedisError: the ledger is away.
     """
     moment = time.time() if now is None else now
     answer: Any = client.hgetall(keys.programs)
-    known, old = [], []
-    for field, text in answer.items():
-        try:
-            program = msgspec.json.decode(text, type=Program)
-        except msgspec.DecodeError:
-            old.append(field)
-            continue
-        if moment - program.seen > FORGOTTEN_SECONDS:
-            old.append(field)
-        else:
-            known.append(program)
-    if old:
-        client.hdel(keys.programs, *old)
+    known = [msgspec.json.decode(text, type=Program) for text in answer.values() if _recent(text, moment)]
     return sorted(known, key=lambda program: (program.role, program.name))

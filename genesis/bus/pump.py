@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import redis
 
 from genesis.bus.burials import Burials
+from genesis.bus.dispatch import Try
 from genesis.bus.judge import Entry, Judge, RawFields
 from genesis.bus.ledger import Ledger, create_group
 from genesis.bus.outages import Outages
@@ -33,7 +34,7 @@ LEAST_PAUSE, LONGEST_PAUSE = 0.002, 0.25  # seconds to wait for room in a full w
 class Sender(Protocol):
     """Puts entries into a queue."""
 
-    def send(self, entries: Sequence[Entry]) -> None:
+    def send(self, entries: Sequence[Entry], tried: Mapping[str, Try]) -> None:
         """Put entries into the queue; raises OSError while the broker is away."""
         ...
 
@@ -178,18 +179,18 @@ class Pump:
         self._taken += len(entries)
         self._in_flight += len(entries)
         before = self.dispatched
-        self._send(self.judge.judge(entries))
+        self._send(self.judge.judge(entries), self.sweep.tried)
         count(metrics.REDELIVERED, *self._labels, by=self.dispatched - before)
 
     def _read(self, count: int) -> list[tuple[str, RawFields]]:
         answer: Any = self.ledger.client.xreadgroup(self.row.group, self.consumer, {self.stream: ">"}, count=count, block=self._block_ms)
         return [(entry.decode(), raw) for entry, raw in answer[0][1]] if answer else []
 
-    def _send(self, entries: Sequence[Entry]) -> None:
+    def _send(self, entries: Sequence[Entry], tried: Mapping[str, Try] = {}) -> None:
         failures = 0
         while entries:
             try:
-                self.sender.send(entries)
+                self.sender.send(entries, tried)
             except OSError as error:
                 failures += 1
                 self._wait_out(error, failures)

@@ -28,10 +28,17 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """The entry is not done: run it again after some seconds."""
+    """The entry is not done: run it again after some seconds.
+
+    Attributes:
+        seconds: until then.
+        error: why.
+        run: which run that is; 0: the same as before, since this one does not count.
+    """
 
     seconds: float
     error: BaseException
+    run: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +142,7 @@ class Run:
                 self.row.name, event.id, event.camera, attempt, policy.max_retries + 1, wait, type(error).__name__, one_line(error),
             )  # fmt: skip
             self._failure(event, "retried", error)
-            return Again(wait, error)
+            return Again(wait, error, attempt + 1)
         self.bury("time_limit" if isinstance(error, SoftTimeLimitExceeded) else "retries_exhausted", error, event)
         return None
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
 from genesis.bus.consumers import HELD, ran
-from genesis.bus.dispatch import task_id
+from genesis.bus.dispatch import Try, task_id
 from genesis.bus.judge import RawFields
 from genesis.bus.leases import MOST, Pending, Reclaimed
 from genesis.bus.ledger import Delivery, Ledger
@@ -42,6 +42,9 @@ class Sweep:
         row: the subscription.
         bridge: consumer that stands for the bridge.
         clock: monotonic seconds.
+
+    Attributes:
+        tried: what is known of the entries that were returned last, by id.
     """
 
     def __init__(self, ledger: Ledger, row: Subscription, bridge: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -54,6 +57,7 @@ class Sweep:
         self._every = min(ledger.settings.delivery.sweep_seconds, self._lease)
         self._at = clock() + self._every
         self._seen = False
+        self.tried: dict[str, Try] = {}
 
     def due(self) -> bool:
         """Tell whether it is time for the next sweep."""
@@ -72,6 +76,7 @@ class Sweep:
         """
         began = self._clock()
         self._at = began + self._every
+        self.tried = {}
         if not self._seen:
             self._seen = True
             if self._ledger.uptime() < self._lease / 2:
@@ -101,6 +106,7 @@ class Sweep:
     def own(self, queue: Queue) -> list[Found]:
         """Return what this bridge had taken when it last ended, and no worker has begun; it counts as no delivery."""
         leases, after = self._ledger.leases, "-"
+        self.tried = {}
         taken: list[Found] = []
         while page := leases.pending(self._stream, self._row.group, consumer=self._bridge, after=after):
             after = page[-1].entry
@@ -121,6 +127,7 @@ class Sweep:
 
     def _judged(self, row: Reclaimed) -> Found:
         limit = self._ledger.settings.delivery.max_deliveries
+        self.tried[row.entry] = Try(row.failed + 1, row.deliveries)
         if row.deliveries <= limit:
             return row.entry, row.fields
         told = f"it was given to a worker {limit} times and took it along each time; the last time: {row.death or 'not known how'}"

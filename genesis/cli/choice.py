@@ -40,9 +40,9 @@ def filters(function: Callable[..., Any]) -> Callable[..., Any]:
 def open_graveyard(stopped: Signal | None = None) -> Graveyard:
     """Return the dead letters of this installation; nothing is sent yet."""
     from genesis.bus.graveyard import Graveyard  # noqa: PLC0415 - --help stays quick
-    from genesis.settings import current  # noqa: PLC0415
+    from genesis.cli.running import settings_in_force  # noqa: PLC0415
 
-    return Graveyard(current(), stopped=stopped)
+    return Graveyard(settings_in_force(), stopped=stopped)
 
 
 def selection_of(graveyard: Graveyard, chosen: dict[str, Any]) -> Selection:

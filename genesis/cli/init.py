@@ -13,11 +13,11 @@ def command() -> None:
     are there. `configs/redis/init-streams.sh` does the same with redis-cli alone.
     """
     from genesis.bus.ledger import Ledger  # noqa: PLC0415 - --help stays quick
+    from genesis.cli.running import settings_in_force  # noqa: PLC0415
     from genesis.masking import mask  # noqa: PLC0415
-    from genesis.settings import current  # noqa: PLC0415
     from genesis.subscriptions import load_subscriptions  # noqa: PLC0415
 
-    settings = current()
+    settings = settings_in_force()
     ledger = Ledger(settings, load_subscriptions(settings.handlers))
     created = ledger.create_groups()
     for stream, group in created:

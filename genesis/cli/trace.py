@@ -35,10 +35,10 @@ def command(*, name: str, from_root: bool, as_json: bool) -> None:
     from rich.console import Console  # noqa: PLC0415
 
     from genesis.bus.trail import Tracker  # noqa: PLC0415
-    from genesis.settings import current  # noqa: PLC0415
+    from genesis.cli.running import settings_in_force  # noqa: PLC0415
     from genesis.subscriptions import load_subscriptions  # noqa: PLC0415
 
-    settings = current()
+    settings = settings_in_force()
     trail = Tracker(settings, load_subscriptions(settings.handlers)).follow(name, from_root=from_root)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(as_plain(trail)), indent=2).decode())

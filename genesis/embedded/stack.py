@@ -12,7 +12,7 @@ from typing import IO
 import redis
 from kombu.exceptions import OperationalError
 
-from genesis.bus.broker import transport_options
+from genesis.bus.broker import broker_url, transport_options
 from genesis.connections import connect
 from genesis.embedded.lines import complaint_in
 from genesis.embedded.supervisor import WRONG_USE, Keep, Program, Supervisor
@@ -131,7 +131,7 @@ class Stack:
         from celery import Celery  # noqa: PLC0415 - --help stays quick
 
         # An application of our own: the global one belongs to the settings with which this process began.
-        app = Celery(broker=self.settings.celery.broker_url, set_as_current=False)
+        app = Celery(broker=broker_url(self.settings), set_as_current=False)
         app.conf.broker_transport_options = transport_options(self.settings)
         try:
             answered = app.control.broadcast("ready", reply=True, timeout=0.5, limit=len(self.workers)) or ()

@@ -12,7 +12,7 @@
 -- ARGV[4]  only from the hands of this consumer; '' from whoever's
 -- ARGV[5..] entry ids
 --
--- Returns for each that was taken over {id, deliveries, what is known of its last death or '', fields and values};
+-- Returns for each that was taken over {id, deliveries, what is known of its last death or '', fields and values, failed runs};
 -- a deleted entry has no fields: it is acknowledged here and counted as lost.
 
 local WORKER = 'worker-'
@@ -28,14 +28,17 @@ for i = 5, #ARGV do
       redis.call('HINCRBY', KEYS[3], KEYS[1] .. '|' .. group .. '|lost', 1)
       redis.call('HDEL', KEYS[2], field)
       redis.call('XACK', KEYS[1], group, id)
-      taken[#taken + 1] = {id, pending[4], '', {}}
-    elseif pending[2]:sub(1, #WORKER) == WORKER then
-      redis.call('XCLAIM', KEYS[1], group, me, 0, id, 'RETRYCOUNT', pending[4] + 1, 'JUSTID')
-      local death = (redis.call('HGET', KEYS[2], field) or ''):match('^%d+ %d+ (.*)$')
-      taken[#taken + 1] = {id, pending[4] + 1, death or '', entry[2]}
+      taken[#taken + 1] = {id, pending[4], '', {}, 0}
     else
-      redis.call('XCLAIM', KEYS[1], group, me, 0, id, 'JUSTID')
-      taken[#taken + 1] = {id, pending[4], '', entry[2]}
+      local note = redis.call('HGET', KEYS[2], field) or ''
+      local failed = tonumber(note:match('^%d+') or 0)
+      if pending[2]:sub(1, #WORKER) == WORKER then
+        redis.call('XCLAIM', KEYS[1], group, me, 0, id, 'RETRYCOUNT', pending[4] + 1, 'JUSTID')
+        taken[#taken + 1] = {id, pending[4] + 1, note:match('^%d+ %d+ (.*)$') or '', entry[2], failed}
+      else
+        redis.call('XCLAIM', KEYS[1], group, me, 0, id, 'JUSTID')
+        taken[#taken + 1] = {id, pending[4], '', entry[2], failed}
+      end
     end
   end
 end

@@ -16,7 +16,14 @@ from genesis.settings import Settings
 
 KNOWN = frozenset({"genesis", "password", "passwort", "admin", "guest", "postgres", "redis", "secret", "changeme", "change-me", "example"})
 """Passwords that everybody tries; the first is that of docker-compose.dev.yml."""
-PRIVATE = ("crops", "runs", "redis", "postgres")  # folders below data_dir with pictures of people, or all that is known
+PRIVATE = (
+    "crops",
+    "snapshots",
+    "dual",
+    "runs",
+    "redis",
+    "postgres",
+)  # folders below data_dir with pictures of people, or all that is known
 _SECRET_LINE = re.compile(r"^\s*-?\s*(?:secret|basic_auth|password|token)\s*:\s*['\"]?[^\s'\"#]", re.MULTILINE)
 _SECRET_URL = re.compile(r"://[^\s/'\"@]*:[^\s'\"@]+@")
 _MOST_ENTRIES = 50

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 import redis
 
 from genesis.bus import pump as pump_module
+from genesis.bus.dispatch import Try
 from genesis.bus.ledger import Ledger, create_group
 from genesis.bus.outages import Outages
 from genesis.bus.pump import LONGEST_PAUSE, Entry, Pump
@@ -24,7 +25,7 @@ class Sent:
     def __init__(self) -> None:
         self.entries: list[Entry] = []
 
-    def send(self, entries: Sequence[Entry]) -> None:
+    def send(self, entries: Sequence[Entry], tried: Mapping[str, Try]) -> None:
         self.entries += entries
 
     def queued(self) -> frozenset[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -11,7 +11,7 @@ import redis
 
 from genesis.bus.burials import Burials
 from genesis.bus.consumers import HELD, WAITING, worker_consumer
-from genesis.bus.dispatch import task_id
+from genesis.bus.dispatch import Try, task_id
 from genesis.bus.ledger import Delivery, Ledger
 from genesis.bus.outages import Outages
 from genesis.bus.pump import Entry, Pump
@@ -30,9 +30,11 @@ class Queue:
     sent: list[str] = field(default_factory=list)
     inside: set[str] = field(default_factory=set)
     tells: bool = True
+    tried: dict[str, Try] = field(default_factory=dict)
 
-    def send(self, entries: Sequence[Entry]) -> None:
+    def send(self, entries: Sequence[Entry], tried: Mapping[str, Try]) -> None:
         self.sent += [entry for entry, _ in entries]
+        self.tried.update(tried)
 
     def queued(self) -> frozenset[str] | None:
         return frozenset(task_id(STREAM, GROUP, entry) for entry in self.inside) if self.tells else None
@@ -100,6 +102,20 @@ def test_what_nobody_has_is_dispatched_again(bus: Ledger, pump: Pump, clock: Clo
 
     assert swept(pump, clock, queue) == entries
     assert {row.consumer for row in bus.leases.pending(STREAM, GROUP)} == {"bridge-a-1"}
+
+
+def test_what_is_dispatched_again_tells_how_often_it_was_tried(bus: Ledger, pump: Pump, clock: Clock, queue: Queue) -> None:
+    died, waited = taken(bus, RUNNING, 2)
+    for entry, times in ((died, 1), (waited, 2)):
+        for _ in range(times):
+            bus.client.xclaim(STREAM, GROUP, RUNNING, 0, [entry], justid=True)
+            bus.leases.fail(Delivery(STREAM, GROUP, entry), RUNNING, 3)
+    aged(bus, RUNNING, died)
+    aged(bus, WAITING, waited)
+
+    swept(pump, clock, queue)
+
+    assert queue.tried == {died: Try(run=2, delivery=2), waited: Try(run=3, delivery=1)}
 
 
 def test_what_somebody_touched_is_left_alone(bus: Ledger, pump: Pump, clock: Clock, queue: Queue) -> None:

@@ -22,7 +22,10 @@ LOST = "consumer: Connection to broker lost. Trying to re-establish the connecti
         ("redis+socket:///run/redis.sock?virtual_host=3&password=pw", "unix://:pw@/run/redis.sock?db=3"),
         ("amqp://guest@host//", None),
         ("sentinel://host:26379", None),
-        ("rediss://host:6379/1?ssl_cert_reqs=CERT_REQUIRED&ssl_ca_certs=/ca", "rediss://host:6379/1?ssl_cert_reqs=required&ssl_ca_certs=/ca"),
+        (
+            "rediss://host:6379/1?ssl_cert_reqs=CERT_REQUIRED&ssl_ca_certs=/ca",
+            "rediss://host:6379/1?ssl_cert_reqs=required&ssl_ca_certs=/ca",
+        ),
         ("rediss://host:6379/1", "rediss://host:6379/1"),
         ("redis://one:6379/1;redis://two:6379/1", None),
     ],
