@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import posixpath
 import re
 import runpy
 import shutil
@@ -243,10 +244,14 @@ def test_folders_that_programs_share_are_those_that_they_write_pictures_to(progr
     assert shared == {"/data/crops", "/data/snapshots", "/data/models", "/data/run/targets"}
 
 
-def test_prometheus_sees_where_programs_say_they_are(compose):
+def test_prometheus_sees_where_programs_say_they_are(compose, root):
     volumes = compose["services"]["genesis-prometheus"]["volumes"]
+    jobs = yaml.safe_load((root / "configs/prometheus/prometheus.yml").read_text(encoding="utf-8"))["scrape_configs"]
+    patterns = [pattern for job in jobs for sd in job.get("file_sd_configs", ()) for pattern in sd["files"] if "run/targets" in pattern]
 
-    assert "${GENESIS_TARGETS:-genesis-targets}:/etc/prometheus/targets:ro" in volumes
+    assert [posixpath.normpath(f"/etc/prometheus/{pattern}") for pattern in patterns] == ["/data/run/targets/*.json"]
+
+    assert "${GENESIS_TARGETS:-genesis-targets}:/data/run/targets:ro" in volumes
     assert "genesis-targets:/data/run/targets" in compose["services"]["genesis-bridge"]["volumes"]
 
 
