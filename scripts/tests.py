@@ -1,6 +1,7 @@
 """Run the whole suite in two processes side by side (`make test`): most of its time it waits for programs to start and leases to run out.
 
-Arguments are handed to one pytest instead. The end-to-end tests are shown as they run, the others afterwards.
+Arguments are handed to one pytest instead. One half (the end-to-end tests, and some that balance the two) is shown as it runs, the other
+afterwards.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ import subprocess
 import sys
 import tempfile
 
-SHOWN = ("tests/e2e",)
-BESIDE = ("tests/conformance", "tests/integration", "tests/unit")
+SHOWN = ("tests/e2e", "tests/conformance", "tests/integration/bus", "tests/integration/storage")
+BESIDE = ("tests/integration", "tests/unit", *(f"--ignore={folder}" for folder in SHOWN[2:]))
 PYTEST = (sys.executable, "-m", "pytest")
 
 

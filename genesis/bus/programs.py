@@ -84,7 +84,11 @@ def forget(client: redis.Redis, keys: Keys, now: float | None = None) -> int:
         redis.RedisError: the ledger is away.
     """
     moment = time.time() if now is None else now
-    old = [field for field, text in client.hscan_iter(keys.programs) if not _recent(text, moment)]
+    old, cursor = [], None
+    while cursor != 0:
+        answer: Any = client.hscan(keys.programs, cursor or 0)
+        cursor, page = answer
+        old += [field for field, text in page.items() if not _recent(text, moment)]
     return int(client.hdel(keys.programs, *old)) if old else 0
 
 

@@ -65,8 +65,9 @@ def of_cameras(status: Status) -> Iterator[Family]:
     """Tell of the cameras; of those that are looked at now, their figures too."""
     cameras = status.cameras
     dropped = {(c.camera, reason): count for c in cameras for reason, count in {**dict.fromkeys(REASONS, 0), **c.dropped}.items()}
-    yield family(catalogue.CAMERA_LIVE, {(c.camera,): c.state == "live" for c in cameras})
-    yield family(catalogue.CAMERA_HEARD, {(c.camera,): c.age for c in cameras})
+    there = [c for c in cameras if c.state in {"live", "lost"}]  # whose session has ended is not missed by anybody
+    yield family(catalogue.CAMERA_LIVE, {(c.camera,): c.state == "live" for c in there})
+    yield family(catalogue.CAMERA_HEARD, {(c.camera,): c.age for c in there})
     yield family(catalogue.CAMERA_DROPPED, dropped)
     current = {c.camera: c.figures for c in cameras if c.figures is not None and _is_current(c, c.figures)}
     for metric, value in _FIGURES.items():

@@ -114,7 +114,9 @@ PROGRAM_HEALTHY = Metric(
 )  # fmt: skip
 
 # What is known of the cameras, likewise. Figures of a window that is long over are left out.
-CAMERA_LIVE = Metric("genesis_camera_live", "gauge", ("exporter",), "Whether the camera gives frames.", _CAMERA)
+CAMERA_LIVE = Metric(
+    "genesis_camera_live", "gauge", ("exporter",), "Whether the camera gives frames; absent once its session is over.", _CAMERA
+)
 CAMERA_HEARD = Metric("genesis_camera_heard_seconds", "gauge", ("exporter",), "Time since the camera was last heard of.", _CAMERA)
 CAMERA_DROPPED = Metric(
     "genesis_camera_dropped_frames_total", "counter", ("exporter",), "Frames that were not published, by reason, since the ledger began.",

@@ -11,9 +11,7 @@ import warnings
 from genesis import Retry, subscribe
 from genesis.context import Context
 from genesis.events import ZoneEvent
-
-SECRET = "s3cret-of-the-camera"
-QUEUE = "alerts"
+from tests.integration.words_of_handlers import QUEUE, SECRET
 
 
 @subscribe(ZoneEvent, group="talkers", queue=QUEUE, retry=Retry(1, (0.1,)))

@@ -7,8 +7,7 @@ import numpy as np
 from genesis import subscribe
 from genesis.context import Context
 from genesis.events import FrameCaptured
-
-MODEL, DIMENSION = "Made-up", 8
+from tests.integration.words_of_handlers import DIMENSION, MODEL
 
 
 @subscribe(FrameCaptured, group="lookers-up", queue="recognition")

@@ -17,7 +17,7 @@ from genesis.settings import load
 from genesis.subscriptions import Subscription
 from tests.catalogue import builtin_subscriptions
 from tests.events_of_tests import zone
-from tests.integration.handlers_of_logs import QUEUE, SECRET
+from tests.integration.words_of_handlers import QUEUE, SECRET
 from tests.processes import bridge_argv, program, wait_until, worker_argv
 
 

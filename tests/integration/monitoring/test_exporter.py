@@ -23,7 +23,6 @@ from genesis.bus.ledger import Ledger
 from genesis.bus.programs import Program, note
 from genesis.cli.status import render
 from genesis.connections import connect
-from genesis.embedded.redis import CACHE_MAXMEMORY_MB
 from genesis.events import MetricsEvent, SessionEvent, completed
 from genesis.monitoring.exporter import STATUS_SECONDS, collector_of
 from genesis.monitoring.servers import Memory, RedisServerAt, memory_looker
@@ -104,7 +103,7 @@ def test_a_scrape_reads_the_ledger_and_outlives_it(site: Settings, ledger_server
     for server in ("ledger", "cache", "broker"):
         used, most = (told[f'genesis_redis_memory_{what}{{server="{server}"}}'] for what in ("bytes", "limit_bytes"))
         assert 500_000 < used < most
-    assert told['genesis_redis_memory_limit_bytes{server="broker"}'] == CACHE_MAXMEMORY_MB * 1_000_000
+    assert told['genesis_redis_memory_limit_bytes{server="broker"}'] == told['genesis_redis_memory_limit_bytes{server="cache"}']
     assert (away["genesis_up"], away['genesis_redis_up{server="ledger"}'], away['genesis_redis_up{server="cache"}']) == (0, 0, 1)
     assert away['genesis_queue_length{queue="detection"}'] == 3
     assert not [name for name in away if name.startswith(("genesis_group_", "genesis_queue_workers", "genesis_programs"))]

@@ -30,7 +30,7 @@ from genesis.errors import SourceError
 from genesis.events import Keys
 from genesis.settings import Storage
 from tests.catalogue import builtin_subscriptions
-from tests.integration.handlers_of_monitoring import DIMENSION, MODEL
+from tests.integration.words_of_handlers import DIMENSION, MODEL
 from tests.postgres_fixtures import postgres_server, postgres_template, tell, url_of
 from tests.processes import ROOT, bridge_argv, end_at_once, program, python, wait_until, worker_argv
 from tests.prometheus import CONFIGS, Prometheus, adapted, parts_of, program_or_skip, prometheus
@@ -198,7 +198,7 @@ def unanswered(running: Prometheus, questions: dict[str, Question], seconds: flo
 
 def test_an_alert_fires_for_a_queue_whose_worker_is_stopped_and_no_other_does(site: Site) -> None:
     with suppress(AssertionError):  # a hiccup passes
-        wait_until(lambda: not site.prometheus.alerts(), "no rule sees anything", 10)
+        wait_until(lambda: not site.prometheus.alerts(), "no rule sees anything", 60)
     assert site.prometheus.alerts() == {}
 
     site.detector.send_signal(signal.SIGTERM)
