@@ -6,6 +6,7 @@ So that it can be told, without asking around, which queues have workers, whethe
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -99,13 +100,22 @@ def _recent(text: bytes, now: float) -> bool:
         return False
 
 
+def recent(texts: Iterable[bytes], now: float) -> list[Program]:
+    """Return those of the noted programs that gave a sign of life within `FORGOTTEN_SECONDS`, by role and name.
+
+    Args:
+        texts: the values of the hash; what a newer release wrote there, and can't be read here, is left out.
+        now: seconds since 1970.
+    """
+    known = [msgspec.json.decode(text, type=Program) for text in texts if _recent(text, now)]
+    return sorted(known, key=lambda program: (program.role, program.name))
+
+
 def programs(client: redis.Redis, keys: Keys, now: float | None = None) -> list[Program]:
-    """Return the programs that gave a sign of life within `FORGOTTEN_SECONDS`, by role and name.
+    """Return the programs of an installation; see `recent`.
 
     Raises:
         redis.RedisError: the ledger is away.
     """
-    moment = time.time() if now is None else now
     answer: Any = client.hgetall(keys.programs)
-    known = [msgspec.json.decode(text, type=Program) for text in answer.values() if _recent(text, moment)]
-    return sorted(known, key=lambda program: (program.role, program.name))
+    return recent(answer.values(), time.time() if now is None else now)

@@ -11,11 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 import redis
 
 from genesis.bus.backpressure import MOST_COUNTED
-from genesis.bus.programs import FORGOTTEN_SECONDS, Program
+from genesis.bus.programs import Program, recent
 from genesis.events import STREAMS, Keys
 
 PAGE = 1000  # entries that are counted in one trip
@@ -129,15 +128,7 @@ def signs(answer: Mapping[bytes, bytes], now: float) -> tuple[Program, ...]:
         answer: the hash of programs.
         now: seconds since 1970.
     """
-    known = []
-    for text in answer.values():
-        try:
-            program = msgspec.json.decode(text, type=Program)
-        except msgspec.DecodeError:
-            continue
-        if now - program.seen <= FORGOTTEN_SECONDS:
-            known.append(program)
-    return tuple(sorted(known, key=lambda program: (program.role, program.name)))
+    return tuple(recent(answer.values(), now))
 
 
 def _more(

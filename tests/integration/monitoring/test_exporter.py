@@ -30,6 +30,7 @@ from genesis.monitoring.status import looker
 from genesis.settings import Settings
 from tests.catalogue import builtin_subscriptions
 from tests.events_of_tests import NOON, frame
+from tests.integration.monitoring.conftest import configured
 from tests.processes import program, python, wait_until
 
 FIGURES = MetricsEvent(
@@ -76,7 +77,7 @@ def scraped(url: str) -> dict[str, float]:
 
 
 def test_a_scrape_reads_the_ledger_and_outlives_it(site: Settings, ledger_server, tmp_path: Path) -> None:
-    with exporter(tmp_path) as url:
+    with closing(connect(site.frame_cache.url)) as cache, configured(cache, maxmemory="900mb"), exporter(tmp_path) as url:
         told = scraped(url)
         ledger_server.stop()
         begun = time.monotonic()
@@ -103,7 +104,7 @@ def test_a_scrape_reads_the_ledger_and_outlives_it(site: Settings, ledger_server
     for server in ("ledger", "cache", "broker"):
         used, most = (told[f'genesis_redis_memory_{what}{{server="{server}"}}'] for what in ("bytes", "limit_bytes"))
         assert 500_000 < used < most
-    assert told['genesis_redis_memory_limit_bytes{server="broker"}'] == told['genesis_redis_memory_limit_bytes{server="cache"}']
+    assert [told[f'genesis_redis_memory_limit_bytes{{server="{server}"}}'] for server in ("cache", "broker")] == [900 * 1024 * 1024] * 2
     assert (away["genesis_up"], away['genesis_redis_up{server="ledger"}'], away['genesis_redis_up{server="cache"}']) == (0, 0, 1)
     assert away['genesis_queue_length{queue="detection"}'] == 3
     assert not [name for name in away if name.startswith(("genesis_group_", "genesis_queue_workers", "genesis_programs"))]
