@@ -254,7 +254,8 @@ class _Turn:
             done.outputs += outputs
             done.busy_ms += busy_ms
             text = after
-            done.line = msgspec.structs.replace(step.line, state=msgspec.json.decode(text))
+            moved = step.line.moved + int(done.busy_ms)  # a server may have been away meanwhile
+            done.line = msgspec.structs.replace(step.line, state=msgspec.json.decode(text), moved=moved)
         return done
 
     def _outcome(self, event: Event, delivery: Delivery, before: bytes) -> tuple[list[Event], float, bytes]:

@@ -1,10 +1,11 @@
 """The order of one key's events: which of those that are here may be handled now, and which must wait for others.
 
-Events of one session are numbered without gaps. One that comes before its turn is held back; a number
-that does not come (its frame is in the dead letters, say) is passed over once an event has waited long enough for it, or a live
-camera's events are there that are that much newer. A recording that is played fast says
-nothing by its capture times. The same rule decides when a new session of the same key may begin, since the old one's
-last events may still be on their way; one whose `last` event was handled has none, and the next session begins at once.
+Events of one session are numbered without gaps. One that comes before its turn is held back; a number that does not come
+(its frame is in the dead letters, say) is passed over once an event has waited long enough for it, or a live camera's events
+are there that are that much newer. A recording that is played fast says nothing by its capture times; nor does the `last`
+event of a session, which no detector delays: it waits until none has come for that long. The same rule decides when a new
+session of the same key may begin, since the old one's last events may still be on their way; one whose `last` event was
+handled has none, and the next session begins at once.
 
 Pure: the same arrivals and times give the same answers, whoever asks.
 """
@@ -48,7 +49,7 @@ class Place(Struct, frozen=True, array_like=True):
 class Line(Struct, frozen=True):
     """What is known of one key: the last event that was handled, those that are held back, and the handler's state.
 
-    `ended` says that it was the last event of its session.
+    `ended` says that it was the last event of its session, `moved` when the last event was handled, in milliseconds of the ledger's clock.
     """
 
     session: str = ""
@@ -58,6 +59,7 @@ class Line(Struct, frozen=True):
     skipped: int = 0
     state: dict[str, Any] = {}
     ended: bool = False
+    moved: int = 0
 
     @classmethod
     def parse(cls, text: bytes | str | None) -> Line:
@@ -139,8 +141,8 @@ def _next(line: Line, now_ms: int, gap: Gap) -> Step | None:
     mine = [place for place in line.held if place.session == line.session]
     if mine:
         first = min(mine, key=lambda place: place.number)
-        if first.number == line.number + 1 or _ripe(mine, first, now_ms, gap):
-            return Step(first, _after(line, first, line.number, line.past))
+        if first.number == line.number + 1 or _ripe(mine, first, line.moved, now_ms, gap):
+            return Step(first, _after(line, first, line.number, line.past, now_ms))
         return None
     if not line.held:
         return None
@@ -148,21 +150,26 @@ def _next(line: Line, now_ms: int, gap: Gap) -> Step | None:
     others = [place for place in line.held if place.session == session]
     first = min(others, key=lambda place: place.number)
     begins = (not line.session or line.ended) and first.number == 0
-    if begins or _ripe(others, first, now_ms, gap):
+    if begins or _ripe(others, first, line.moved, now_ms, gap):
         past = (*line.past, line.session)[-MOST_PAST:] if line.session else line.past
-        return Step(first, _after(line, first, -1, past))
+        return Step(first, _after(line, first, -1, past, now_ms))
     return None
 
 
-def _ripe(places: list[Place], first: Place, now_ms: int, gap: Gap) -> bool:
-    newest = max(place.time for place in places)
-    return (first.live and newest - first.time >= gap.captured) or now_ms - min(place.since for place in places) >= gap.waited * 1000
+def _ripe(places: list[Place], first: Place, moved: int, now_ms: int, gap: Gap) -> bool:
+    if first.last:
+        # It overtakes frames that wait for a detector: as long as any come, it says nothing about the others.
+        return now_ms - max(moved, first.since) >= gap.waited * 1000
+    frames = [place for place in places if not place.last]
+    newest = max(place.time for place in frames)
+    return (first.live and newest - first.time >= gap.captured) or now_ms - min(place.since for place in frames) >= gap.waited * 1000
 
 
-def _after(line: Line, place: Place, before: int, past: tuple[str, ...]) -> Line:
+def _after(line: Line, place: Place, before: int, past: tuple[str, ...], now_ms: int) -> Line:
     return msgspec.structs.replace(
         line, session=place.session, number=place.number, past=past, skipped=line.skipped + place.number - before - 1,
         held=tuple(other for other in line.held if other.entry != place.entry and not _over(other, place)), ended=place.last,
+        moved=now_ms,
     )  # fmt: skip
 
 

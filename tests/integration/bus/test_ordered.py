@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import timedelta
 from math import inf
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -390,3 +391,23 @@ def test_a_recording_that_is_played_fast_passes_over_nothing_by_its_capture_time
         workers.run(entry)
 
     assert workers.told("door") == expected([0, 1, 2])
+
+
+def test_the_end_of_a_session_is_not_reached_by_the_time_that_a_handler_was_held_up(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database was away in the middle; the other frames are in the queue behind this one."""
+    zero, one, two, three = workers.publish(0, 1, 2, 3)
+    (end,) = workers.publish(4, last=True)
+    workers.row = ordered(follow, max_gap=3.0)
+    workers.run(end)
+    monkeypatch.setattr("genesis.bus.runs.time", SimpleNamespace(monotonic=itertools.count(step=7).__next__))
+
+    workers.run(zero)
+
+    (place,) = workers.line().held
+    assert (place.entry, workers.line().moved - place.since >= 7000) == (end, True)
+    for entry in (one, two, three):
+        workers.run(entry)
+    assert workers.told("door") == expected([0, 1, 2, 3, 4])
+    assert workers.line().skipped == 0

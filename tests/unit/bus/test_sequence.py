@@ -178,3 +178,18 @@ def test_a_live_camera_and_a_recording_have_gaps_of_their_own() -> None:
 
     assert verdict == ["go", "go"]
     assert waiting == ["wait", "wait", "go"]
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_the_end_of_a_session_passes_over_none_of_the_frames_that_it_has_overtaken(*, live: bool) -> None:
+    """It comes from the camera, they from a detector that may be a long way behind."""
+    end = msgspec.structs.replace(place(9, time=900.0), last=True, live=live)
+    order, line = fed([place(0), end], now_ms=1_000)
+    for number, now_ms in ((2, 60_000), (1, 60_005), (3, 68_000), (5, 75_000), (4, 75_005), (6, 84_000), (7, 93_999)):
+        more, line = fed([msgspec.structs.replace(place(number), live=live)], line, now_ms=now_ms)
+        order += more
+    assert (order, line.skipped) == ([("a", number) for number in range(8)], 0)
+
+    before, _ = fed([end], line, now_ms=103_998)
+    after, line = fed([end], line, now_ms=103_999)
+    assert (before, after, line.skipped, line.ended) == ([], [("a", 9)], 1, True)
