@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 # cpu: the small build, no CUDA packages. cuda: torch for NVIDIA cards, several GB.
 TORCH ?= cpu
-# Handed to `genesis run`: make run ARGS="--report report.json"
+# Handed to what a target runs: make run ARGS="--report report.json", make bench ARGS="--quick"
 ARGS ?=
 # Handed to one pytest instead of running all: make test TESTS="tests/unit -k cache"
 TESTS ?=
@@ -14,11 +14,11 @@ BIN = $(VENV)/bin
 BOOTSTRAP = @$(PYTHON) scripts/bootstrap.py --venv $(VENV) --torch $(TORCH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check chaos soak settings pins clean
+.PHONY: help run setup test check bench chaos soak settings pins clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "Variables: PYTHON=$(PYTHON) VENV=$(VENV) TORCH=$(TORCH) (or cuda) ARGS='options of genesis run' TESTS=$(TESTS)"
+	@echo "Variables: PYTHON=$(PYTHON) VENV=$(VENV) TORCH=$(TORCH) (or cuda) ARGS='options of what is run' TESTS=$(TESTS)"
 
 run: ## install, play the sample clip through the whole pipeline, print a report
 	$(BOOTSTRAP) --extras detection,faces,notify,report,storage
@@ -37,6 +37,10 @@ check: ## formatting, lint, types, and which room may import which
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --config setup.cfg
+
+bench: ## measure everything, beside peers, and write benchmarks/results (ARGS='--quick --only bus,cache')
+	$(BOOTSTRAP) --extras detection,dev
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 chaos: ## break a running system 200 times while 20,000 events pass, and count what is lost or doubled (15 to 20 minutes)
 	$(BOOTSTRAP) --extras detection,dev

@@ -1,4 +1,4 @@
-"""How quickly and how surely the nearest person is found: `python -m benchmarks.search [--sizes 10k,100k] [--dims 128,512] [--peers]`.
+"""How quickly and how surely the nearest person is found: `python -m benchmarks.search [--sizes 10k,100k] [--dims 128,512]`.
 
 Random embeddings have no neighbours worth the name, and would mislead: here each person has some faces that are near each other,
 and all people lie in fewer dimensions than their embeddings have, as faces do. Half of the questions are further faces of people in
@@ -10,11 +10,12 @@ from __future__ import annotations
 import contextlib
 import io
 import shutil
+import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,7 +24,8 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-from genesis.errors import GenesisError
+from benchmarks.reports import Options, Report, Table, options, times
+from genesis.errors import GenesisError, UsageError
 from genesis.settings import Storage
 from genesis.storage.database import Database
 from genesis.storage.faces import build_index, index_name
@@ -35,10 +37,10 @@ FACES = 5  # of each person
 LATENT = 48  # dimensions in which people differ
 SPREAD = 0.45  # of one person's faces, against the distance of people: cosine distances of about 0.15
 QUESTIONS = 200
-RUNS = 3
 MODEL = "benchmark"
 COPIED_AT_ONCE = 20_000
 PEER_QUESTIONS = 5  # DeepFace's find takes seconds
+HNSW = "Genesis, HNSW"
 
 Faces = npt.NDArray[np.float32]
 Ask = Callable[[Faces], int | None]
@@ -76,6 +78,23 @@ class Crowd:
 
 
 @dataclass(frozen=True)
+class Contestant:
+    """Who is asked.
+
+    Attributes:
+        who: name.
+        build_seconds: that the index took; None: there is none.
+        ask: the search.
+        every: only each so manieth question, for one that takes seconds.
+    """
+
+    who: str
+    build_seconds: float | None
+    ask: Ask
+    every: int = 1
+
+
+@dataclass(frozen=True)
 class Row:
     """One line of the table: times in milliseconds, shares of the questions about people in the gallery, and about strangers."""
 
@@ -88,38 +107,55 @@ class Row:
 
 
 @click.command()
-@click.option("--sizes", default="10k,100k", show_default=True, help="Embeddings in the gallery.")
-@click.option("--dims", default="128,512", show_default=True, help="Numbers in one embedding.")
+@click.option("--sizes", help="Embeddings in the gallery.  [default: 10k,100k; quick: 10k]")
+@click.option("--dims", help="Numbers in one embedding.  [default: 128,512; quick: 128]")
 @click.option("--dsn", help="A server where a database may be made and dropped; without it one is started.")
-@click.option("--peers", is_flag=True, help="DeepFace's own searches, too.")
-def main(*, sizes: str, dims: str, dsn: str | None, peers: bool) -> None:
+@click.option("--peers/--no-peers", default=True, show_default=True, help="DeepFace's own searches, too.")
+@options(rounds=3)
+def main(*, sizes: str | None, dims: str | None, dsn: str | None, peers: bool, asked: Options) -> None:
     """Measure the search."""
-    click.echo(f"{FACES} faces of each person; {QUESTIONS} questions; medians of {RUNS} runs; one connection")
+    report = Report("search", "Identity search: how quickly and how surely the nearest person is found", asked)
+    found: dict[str, list[Row]] = {}
     try:
+        wanted = _numbers("--sizes", sizes or ("10k" if asked.quick else "10k,100k"))
+        dimensions = _numbers("--dims", dims or ("128" if asked.quick else "128,512"))
         with _server(dsn) as url:
-            for size in map(_number, sizes.split(",")):
-                for dimension in map(int, dims.split(",")):
+            for size in wanted:
+                for dimension in dimensions:
                     with _database(url) as place:
-                        _show(size, dimension, _measured(place, Crowd.of(size, dimension), peers=peers))
+                        rows, missing = _measured(place, Crowd.of(size, dimension), asked.rounds, peers=peers)
+                    name = f"{size:,} embeddings of {dimension} numbers"
+                    report.table(table(name, rows))
+                    for reason in missing:
+                        report.say(f"Left out: {reason}.")
+                    found[name] = rows
     except GenesisError as error:
-        raise click.ClickException(str(error)) from None
+        click.echo(f"benchmarks.search: {error}", err=True)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
+    report.plot(lambda axes: draw(axes, found))
+    report.figures |= {name: [asdict(one) for one in rows] for name, rows in found.items()}
+    report.figures["headline"] = headline(found)
+    report.say(str(report.figures["headline"]))
+    report.write()
 
 
-def _measured(dsn: str, crowd: Crowd, *, peers: bool) -> list[Row]:
+def _measured(dsn: str, crowd: Crowd, rounds: int, *, peers: bool) -> tuple[list[Row], list[str]]:
+    """Return the rows, and why who is missing is missing."""
     upgrade(dsn)
-    database = Database(Storage(statement_seconds=3600.0), dsn)
-    with contextlib.closing(database):
+    database, missing = Database(Storage(statement_seconds=3600.0), dsn), []
+    with contextlib.closing(database), contextlib.ExitStack() as stack:
         fill(database, crowd)
         build = _seconds(lambda: _build(database, crowd.dimension))
-        rows = [
-            row(crowd, "Genesis, exact", None, _asks(database, exact_below=len(crowd.faces) + 1)),
-            row(crowd, "Genesis, HNSW", build, _asks(database, exact_below=0)),
+        contestants = [
+            Contestant("Genesis, exact", None, _asks(database, exact_below=len(crowd.faces) + 1)),
+            Contestant(HNSW, build, _asks(database, exact_below=0)),
         ]
         if peers:
             from benchmarks import search_peers  # noqa: PLC0415 - DeepFace takes seconds to import
 
-            rows += search_peers.rows(dsn, crowd)
-        return rows
+            others, missing = search_peers.contestants(stack, dsn, crowd)
+            contestants += others
+        return in_turns(crowd, contestants, rounds), missing
 
 
 def fill(database: Database, crowd: Crowd) -> None:
@@ -154,34 +190,71 @@ def _asks(database: Database, *, exact_below: int) -> Ask:
     return ask
 
 
-def row(crowd: Crowd, who: str, build_seconds: float | None, ask: Ask, *, every: int = 1) -> Row:
-    """Ask all questions, or every nth, some times over; return the figures."""
-    asked = range(0, QUESTIONS, every)
-    runs: list[tuple[float, float]] = []
-    answers: list[int | None] = []
-    ask(crowd.questions[0])
-    for _ in range(RUNS):
-        times = []
-        answers = []
-        for number in asked:
-            began = time.perf_counter()
-            answers.append(ask(crowd.questions[number]))
-            times.append((time.perf_counter() - began) * 1000)
-        runs.append((float(np.percentile(times, 50)), float(np.percentile(times, 99))))
-    right = [answer == crowd.truth[number] for answer, number in zip(answers, asked, strict=True)]
-    known = [one for one, number in zip(right, asked, strict=True) if number < QUESTIONS // 2]
-    strangers = [one for one, number in zip(right, asked, strict=True) if number >= QUESTIONS // 2]
-    return Row(who, build_seconds, median(p50 for p50, _ in runs), median(p99 for _, p99 in runs), _share(known), _share(strangers))
+def in_turns(crowd: Crowd, contestants: Sequence[Contestant], rounds: int) -> list[Row]:
+    """Ask everybody their questions, round after round; return the figures, medians of the rounds."""
+    taken: dict[str, list[tuple[float, float]]] = {one.who: [] for one in contestants}
+    answers: dict[str, dict[int, int | None]] = {}
+    for one in contestants:
+        one.ask(crowd.questions[0])
+    for _ in range(rounds):
+        for one in contestants:
+            answers[one.who], times_ = _asked(crowd, one)
+            taken[one.who].append((float(np.percentile(times_, 50)), float(np.percentile(times_, 99))))
+    return [_row(crowd, one, taken[one.who], answers[one.who]) for one in contestants]
 
 
-def _show(size: int, dimension: int, rows: Sequence[Row]) -> None:
-    print(f"\n{size:,} embeddings of {dimension} numbers")
-    print(f"  {'':28}{'build s':>9}{'p50 ms':>10}{'p99 ms':>10}{'recall@1':>10}{'strangers':>11}{'times HNSW':>12}")
-    ours = rows[1].p50
-    for one in rows:
-        build = "" if one.build_seconds is None else f"{one.build_seconds:.1f}"
-        shares = f"{one.recall:>10.3f}{one.recall_strangers:>11.3f}"
-        print(f"  {one.who:28}{build:>9}{one.p50:>10.2f}{one.p99:>10.2f}{shares}{one.p50 / ours:>12.1f}", flush=True)
+def _asked(crowd: Crowd, one: Contestant) -> tuple[dict[int, int | None], list[float]]:
+    answers, taken = {}, []
+    for number in range(0, QUESTIONS, one.every):
+        began = time.perf_counter()
+        answers[number] = one.ask(crowd.questions[number])
+        taken.append((time.perf_counter() - began) * 1000)
+    return answers, taken
+
+
+def _row(crowd: Crowd, one: Contestant, taken: Sequence[tuple[float, float]], answers: dict[int, int | None]) -> Row:
+    right = {number: answer == crowd.truth[number] for number, answer in answers.items()}
+    known = [value for number, value in right.items() if number < QUESTIONS // 2]
+    strangers = [value for number, value in right.items() if number >= QUESTIONS // 2]
+    p50, p99 = (median(some) for some in zip(*taken, strict=True))
+    return Row(one.who, one.build_seconds, p50, p99, _share(known), _share(strangers))
+
+
+def table(title: str, rows: Sequence[Row]) -> Table:
+    """Return the rows for a person."""
+    ours = next(row.p50 for row in rows if row.who == HNSW)
+    cells = [
+        (
+            one.who, "" if one.build_seconds is None else f"{one.build_seconds:.1f}", f"{one.p50:.2f}", f"{one.p99:.2f}",
+            f"{one.recall:.3f}", f"{one.recall_strangers:.3f}", times(one.p50, ours),
+        )
+        for one in rows
+    ]  # fmt: skip
+    note = f"{FACES} faces of each person; {QUESTIONS} questions, half of them strangers' faces; one connection."
+    return Table(title, ("", "build s", "p50 ms", "p99 ms", "recall@1", "strangers", f"time of {HNSW}"), cells, note)
+
+
+def headline(found: Mapping[str, Sequence[Row]]) -> str:
+    """Return the most telling figures of the largest gallery in a sentence."""
+    name, rows = list(found.items())[-1]
+    ours = next(row for row in rows if row.who == HNSW)
+    told = f"Among {name} the nearest person is found in {ours.p50:.1f} ms (recall of strangers' nearest {ours.recall_strangers:.2f})"
+    peers = [f"{row.who} {row.p50:.1f} ms ({row.recall_strangers:.2f})" for row in rows if not row.who.startswith("Genesis")]
+    return f"{'; '.join([told, *peers])}."
+
+
+def draw(axes: Any, found: Mapping[str, Sequence[Row]]) -> None:
+    """Draw the medians, a group for each gallery."""
+    who = list(dict.fromkeys(row.who for rows in found.values() for row in rows))
+    width = 0.8 / len(who)
+    for place, name in enumerate(who):
+        bars = [(group, row.p50) for group, rows in enumerate(found.values()) for row in rows if row.who == name]
+        axes.bar([group + place * width for group, _ in bars], [value for _, value in bars], width, label=name)
+    axes.set_xticks([group + 0.4 - width / 2 for group in range(len(found))], [name.replace(" embeddings of ", " x\n") for name in found])
+    axes.set_yscale("log")
+    axes.set_ylim(bottom=0.1)
+    axes.set_ylabel("milliseconds a search, median")
+    axes.legend()
 
 
 def _packed(faces: Faces, persons: npt.NDArray[np.int64], start: int) -> bytes:
@@ -246,11 +319,15 @@ def _seconds(action: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def _number(text: str) -> int:
+def _numbers(option: str, text: str) -> list[int]:
     units = {"k": 1000, "m": 1_000_000}
-    text = text.strip().lower()
-    return int(text[:-1]) * units[text[-1]] if text[-1:] in units else int(text)
+    words = [word.strip().lower() for word in text.split(",")]
+    try:
+        return [int(word[:-1]) * units[word[-1]] if word[-1:] in units else int(word) for word in words]
+    except ValueError:
+        msg = f"{option} {text}: expected numbers with commas between them, such as 10k,100k"
+        raise UsageError(msg) from None
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="python -m benchmarks.search")

@@ -15,16 +15,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import billiard.pool
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import Celery, signals
 from celery.worker.control import inspect_command
 
 from genesis.bus.broker import reach_broker
 from genesis.bus.connection import AMQP
-from genesis.bus.delivery import task_for
 from genesis.bus.patience import reach
 from genesis.bus.sweep import TIME_LIMIT
+from genesis.bus.task import task_for
 from genesis.bus.worker import WorkerVitals, step_of
 from genesis.errors import GenesisError, ServerRefusesError, ServerUnavailableError, UsageError
 from genesis.flower import prepare_flower, runs_flower
@@ -41,10 +40,6 @@ if TYPE_CHECKING:
     from genesis.storage.holding import Hold
 
 logger = logging.getLogger(__name__)
-
-# A child that ends waits for its last results to be read, by a main process that may be waiting for that child to end: 30 s.
-# What a task of ours did is on the ledger, nobody needs its result.
-billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = 5  # tenths of a second
 
 STORING = frozenset({"recognition", "storage"})  # queues whose handlers need the database
 DSN_VARIABLE = "GENESIS_STORAGE__DSN"
@@ -164,6 +159,17 @@ def _require_schema(settings: Settings) -> None:
         raise SystemExit(2) from None
     except ServerUnavailableError:
         return  # it is waited for by each task
+
+
+@signals.worker_init.connect
+def _end_soon(**_: Any) -> None:
+    """Have a child that ends not wait for its last results to be read, by a main process that may be waiting for that child: 30 s.
+
+    What a task of ours did is on the ledger, nobody needs its result.
+    """
+    import billiard.pool  # noqa: PLC0415 - not in bridges
+
+    billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = 5  # tenths of a second
 
 
 @signals.worker_init.connect

@@ -29,6 +29,8 @@ GapOf = Callable[["Settings"], float]
 
 BUILTIN_MODULES = ("tasks",)
 MAX_GAP = 30.0  # seconds: longer than a frame that is retried takes by default (1 + 5 + 15)
+MOST_IN_BATCH = 100  # entries in one Celery task
+MOST_LINGER = 5.0  # seconds
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -66,6 +68,9 @@ class Subscription:
             later than that is settled as `late`. May be a function of the settings, as the next one.
         aside: it waits for the outside and returns nothing: in sync mode it is run beside the line, and holds up no camera.
         live_gap: the same for a live camera's capture time: events that are so much newer are there; None takes `max_gap`.
+        batch: how many entries one Celery task may carry, where so many wait. The handler gets one event after the other all the same,
+            and each is settled, retried or buried by itself; what is saved is the way there. For handlers of a few milliseconds.
+        linger: seconds that the bridge waits for a batch to fill; 0 takes what is there.
     """
 
     event: type[Event]
@@ -81,6 +86,8 @@ class Subscription:
     max_gap: float | GapOf = MAX_GAP
     live_gap: float | GapOf | None = None
     aside: bool = False
+    batch: int = 1
+    linger: float = 0.0
 
     def gaps(self, settings: Settings) -> tuple[float, float]:
         """Return `max_gap` and `live_gap` in seconds."""
@@ -173,6 +180,8 @@ def subscribe(  # noqa: PLR0913 - one declaration says everything about a subscr
     max_gap: float | GapOf = MAX_GAP,
     live_gap: float | GapOf | None = None,
     aside: bool = False,
+    batch: int = 1,
+    linger: float = 0.0,
 ) -> Callable[[HandlerT], HandlerT]:
     """Declare a function as the handler of a group; see `Subscription` for the arguments.
 
@@ -189,10 +198,18 @@ def subscribe(  # noqa: PLR0913 - one declaration says everything about a subscr
         msg = f"subscribe({event!r}): expected one of the event types of genesis.events"
         raise UsageError(msg)
     _check_order(event, keyed_by, when, {"max_gap": max_gap, "live_gap": live_gap})
+    if not 1 <= batch <= MOST_IN_BATCH or int(batch) != batch:
+        msg = f"batch {batch!r}: expected 1 to {MOST_IN_BATCH} entries"
+        raise UsageError(msg)
+    if not 0 <= linger <= MOST_LINGER:
+        msg = f"linger {linger!r}: expected 0 to {MOST_LINGER:g} seconds"
+        raise UsageError(msg)
 
     def declare(function: HandlerT) -> HandlerT:
         registry.add(
-            Subscription(event, group, queue, function, when, retry, max_age, time_limit, preload, keyed_by, max_gap, live_gap, aside)
+            Subscription(
+                event, group, queue, function, when, retry, max_age, time_limit, preload, keyed_by, max_gap, live_gap, aside, batch, linger
+            )
         )
         return function
 

@@ -19,7 +19,7 @@ from celery import signals
 from celery.utils.log import get_multiprocessing_logger, mlevel
 
 from genesis.bus.broker import BrokerLines
-from genesis.bus.holdings import delivery_of
+from genesis.bus.dispatch import deliveries_of
 from genesis.logs import configure, raw_fields, tell_rest
 from genesis.logs.entry import Entry
 from genesis.logs.forms import Form, as_json, line
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from celery.apps.worker import Worker
 
 TWO_LINES_A_TASK = ("celery.worker.strategy", "celery.app.trace")
-_TASK = re.compile(r"[^:]+:[^:]+:[^:]+:\d+-\d+")
+_TASK = re.compile(r"[^:]+:[^:]+:[^:]+:\d+-\d+(?:,\d+-\d+)*")
 LOST = (TimeLimitExceeded, WorkerLostError)
 
 _node = ""
@@ -53,9 +53,9 @@ class TaskLines(logging.Filter):
         if lost:
             record.exc_info = record.exc_text = None  # Celery raised it itself, and the message says all
         task = self._task_of(record, lost=lost)
-        if task and (delivery := delivery_of(task)) is not None:
-            stream = delivery.stream.rpartition(":")[2]
-            record.__dict__.update(task=task, stream=stream, group=delivery.group, entry=delivery.entry)
+        if task and (deliveries := deliveries_of(task)):
+            first, entries = deliveries[0], ",".join(delivery.entry for delivery in deliveries)
+            record.__dict__.update(task=task, stream=first.stream.rpartition(":")[2], group=first.group, entry=entries)
         return True
 
     def _task_of(self, record: logging.LogRecord, *, lost: bool) -> str:

@@ -1,31 +1,43 @@
-"""From entries to Celery messages, many in one pipelined batch."""
+"""From entries to Celery messages, put into a queue many at once; a message may carry several entries."""
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import redis
 from kombu.exceptions import BatchPublishError, OperationalError
 
+from genesis.bus.ledger import Delivery
+from genesis.bus.messages import Order, Template, template_for
 from genesis.connections import explain
 from genesis.masking import mask
 from genesis.subscriptions import Subscription
 
 LOOK_SECONDS = 1.0  # between two looks at the broker
-BATCH = 1000  # transport operations that kombu may hold before it sends them
+BATCH = 500  # messages that are put into a queue in one step
 PAGE = 500  # messages that are looked at in one go
 MOST_SHOWN = 64  # characters of a camera's name
+LIMITS_OF_SEVERAL = 2  # time limits of one entry that a message with several has: each is begun before the first is over
 # The message is JSON, in which a quotation mark inside a string has a backslash before it.
 _TASK_ID = re.compile(rb'"id": "([^"\\\\]+)"')
 
 
-def task_id(stream: str, group: str, entry: str) -> str:
-    """Return the id of the task for an entry: always the same, so that two dispatches are seen to be one task."""
-    return f"{stream}:{group}:{entry}"
+def task_id(stream: str, group: str, *entries: str) -> str:
+    """Return the id of the task for entries: always the same, so that two dispatches are seen to be one task."""
+    return f"{stream}:{group}:{','.join(entries)}"
+
+
+def deliveries_of(task_id: str) -> list[Delivery]:
+    """Return the entries that a task of ours is for; none for a task that is not ours."""
+    parts = task_id.split(":")
+    if len(parts) != 4:  # noqa: PLR2004 - prefix, stream, group, entries
+        return []
+    prefix, stream, group, entries = parts
+    return [Delivery(f"{prefix}:{stream}", group, entry) for entry in entries.split(",")]
 
 
 class Try(NamedTuple):
@@ -35,6 +47,8 @@ class Try(NamedTuple):
     delivery: int = 1
 
 
+Entry = tuple[str, dict[str, str]]
+"""Its id, and its fields."""
 FIRST = Try()
 _NONE: Mapping[str, Try] = MappingProxyType({})
 
@@ -71,37 +85,77 @@ class Dispatcher:
         self._clock = clock
         self._looked = float("-inf")
         self._server = ""
+        self._templates: dict[bool, tuple[str, Template] | None] = {}
 
-    def send(self, entries: Sequence[tuple[str, dict[str, str]]], tried: Mapping[str, Try] = _NONE) -> None:
+    def send(self, entries: Sequence[Entry], tried: Mapping[str, Try] = _NONE, *, together: int = 1) -> None:
         """Put entries into the queue, in order.
 
         Args:
             entries: ids and fields.
             tried: what is known of those that were there before, by id.
+            together: how many one message may carry.
 
         Raises:
             OSError: the broker is away; some of the entries may be in the queue already.
         """
         try:
             producer = self._open()
-            with producer.batch(max_size=BATCH):
-                for entry, fields in entries:
-                    self._task.apply_async(
-                        args=(entry, fields),
-                        task_id=task_id(self._stream, self._row.group, entry),
-                        producer=producer,
-                        queue=self._row.queue,
-                        argsrepr=described(fields, tried.get(entry, FIRST)),
-                        kwargsrepr="{}",
-                        retry=False,
-                        # What the application would work out anew for every message:
-                        add_to_parent=False,
-                    )
+            for start in range(0, len(entries), BATCH * together):
+                page = entries[start : start + BATCH * together]
+                self._put(producer, [page[at : at + together] for at in range(0, len(page), together)], tried)
         except Exception as error:
             self.close()
             if self._connection_errors(error):
                 raise OSError(self._explained(error)) from error
             raise
+
+    def _put(self, producer: Any, loads: Iterable[Sequence[Entry]], tried: Mapping[str, Try]) -> None:
+        """Put messages into the queue, in one step where that can be."""
+        orders = [(len(load) > 1, self._order(load, tried)) for load in loads]
+        templates = {several: self._template(producer, several=several) for several in {several for several, _ in orders}}
+        if all(templates.values()):
+            keys = {found[0] for found in templates.values() if found}
+            if len(keys) == 1:
+                fill = {several: found[1].fill for several, found in templates.items() if found}
+                producer.channel.client.execute_command("LPUSH", keys.pop(), *(fill[several](order) for several, order in orders))
+                return
+        with producer.batch(max_size=BATCH):
+            for several, order in orders:
+                self._publish(producer, order, several=several)
+
+    def _order(self, load: Sequence[Entry], tried: Mapping[str, Try]) -> Order:
+        entry, fields = load[0]
+        shown = described(fields, tried.get(entry, FIRST))
+        if len(load) == 1:
+            return Order(task_id(self._stream, self._row.group, entry), load[0], shown)
+        entries = [entry for entry, _ in load]
+        return Order(
+            task_id(self._stream, self._row.group, *entries), [part for one in load for part in one], f"{len(load)} events; first: {shown}"
+        )
+
+    def _template(self, producer: Any, *, several: bool) -> tuple[str, Template] | None:
+        if several not in self._templates:
+            self._templates[several] = template_for(producer.channel, lambda order: self._publish(producer, order, several=several))
+        return self._templates[several]
+
+    def _publish(self, producer: Any, order: Order, *, several: bool) -> None:
+        """Have Celery make a message."""
+        limits = {}
+        if several:
+            soft, hard = self._task.soft_time_limit, self._task.time_limit
+            limits = {"soft_time_limit": soft * LIMITS_OF_SEVERAL, "time_limit": soft * (LIMITS_OF_SEVERAL - 1) + hard}
+        self._task.apply_async(
+            args=order.arguments,
+            task_id=order.task_id,
+            producer=producer,
+            queue=self._row.queue,
+            argsrepr=order.shown,
+            kwargsrepr="{}",
+            retry=False,
+            # What the application would work out anew for every message:
+            add_to_parent=False,
+            **limits,
+        )
 
     def lost(self) -> bool:
         """Tell whether the broker has begun anew since the last call, so that what was sent to it may be gone.
@@ -123,7 +177,7 @@ class Dispatcher:
         return bool(before) and before != server
 
     def queued(self) -> frozenset[str] | None:
-        """Return the ids of the tasks that are in the queue now; None where that can't be told.
+        """Return the entries whose tasks are in the queue now; None where that can't be told.
 
         Only a Redis can be asked.
 
@@ -137,9 +191,13 @@ class Dispatcher:
             if client is None:
                 return None
             key, start = f"{getattr(channel, 'global_keyprefix', '')}{self._row.queue}", 0
+            here = self._stream, self._row.group
             # From the end that tasks are put in at: those that come meanwhile push the others further, never out of sight.
             while page := client.execute_command("LRANGE", key, start, start + PAGE - 1):
-                found.update(match.group(1).decode() for message in page for match in _TASK_ID.finditer(message))
+                named = (match.group(1).decode() for message in page for match in _TASK_ID.finditer(message))
+                found.update(
+                    delivery.entry for name in named for delivery in deliveries_of(name) if (delivery.stream, delivery.group) == here
+                )
                 start += PAGE
         except Exception as error:
             self.close()

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from genesis.bus.consumers import worker_consumer
+from genesis.bus.dispatch import deliveries_of
 from genesis.bus.ledger import Delivery, Ledger
 from genesis.errors import GenesisError
 from genesis.logs import bound
@@ -69,8 +70,7 @@ class Holdings:
 
     def died(self, task_id: str, how: str) -> None:
         """Note that the child that ran a task is gone; returns at once."""
-        delivery = delivery_of(task_id)
-        if delivery is not None:
+        for delivery in deliveries_of(task_id):
             self._deaths.put(_Death(delivery, how))
 
     def remember(self) -> None:
@@ -83,7 +83,7 @@ class Holdings:
         self._ended = True
         self._deaths.put(None)
         self._thread.join(LAST_SECONDS)
-        deliveries = [delivery for task_id in self._remembered if (delivery := delivery_of(task_id)) is not None]
+        deliveries = [delivery for task_id in self._remembered for delivery in deliveries_of(task_id)]
         try:
             return self._ledger.leases.give_back(self._consumer, deliveries)
         except GenesisError as error:
@@ -92,7 +92,7 @@ class Holdings:
 
     def renew(self) -> int:
         """Renew the leases of all that is here; return how many entries are still unsettled."""
-        deliveries = [delivery for task_id in set(self._held()) if (delivery := delivery_of(task_id)) is not None]
+        deliveries = [delivery for task_id in set(self._held()) for delivery in deliveries_of(task_id)]
         return self._ledger.leases.renew(self._consumer, deliveries, patient=False) if deliveries else 0
 
     def _run(self) -> None:
@@ -131,15 +131,6 @@ class Holdings:
             return False
         self._failing = False
         return True
-
-
-def delivery_of(task_id: str) -> Delivery | None:
-    """Return the entry that a task of ours is for; None for a task that is not ours."""
-    parts = task_id.split(":")
-    if len(parts) != 4:  # noqa: PLR2004 - prefix, stream, group, entry
-        return None
-    prefix, stream, group, entry = parts
-    return Delivery(f"{prefix}:{stream}", group, entry)
 
 
 def tasks_here() -> list[str]:

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from genesis.bus.burials import Burials
 from genesis.bus.deadletters import letter, message
+from genesis.bus.dispatch import Entry
 from genesis.bus.leases import tell_lost
 from genesis.bus.ledger import Delivery, Ledger
 from genesis.bus.runlog import Report, records_of
@@ -16,7 +17,6 @@ from genesis.logs import bound
 from genesis.subscriptions import Subscription
 
 RawFields: TypeAlias = dict[bytes, bytes] | None
-Entry: TypeAlias = tuple[str, dict[str, str]]
 REPLAY_GROUP = b"replaygroup"  # the field of a replayed entry that names the one group that it is for
 
 

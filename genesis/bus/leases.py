@@ -77,9 +77,13 @@ class Leases:
         """
         return bool(self._do("again" if again else "begin", worker, [delivery], repeated="again"))
 
+    def begin_all(self, deliveries: Sequence[Delivery], worker: str) -> frozenset[str]:
+        """Take entries of one group into a worker's hands to run them; return the ids of those that may be run, as by `begin`."""
+        return frozenset(self._do("begin", worker, deliveries, repeated="again"))
+
     def renew(self, worker: str, deliveries: Sequence[Delivery], *, patient: bool = True) -> int:
         """Say that a worker still has entries, running or waiting for their turn; return how many are still unsettled."""
-        return self._do("renew", worker, deliveries, patient=patient)
+        return len(self._do("renew", worker, deliveries, patient=patient))
 
     def wait(self, delivery: Delivery, worker: str, *, patient: bool = True) -> bool:
         """End a run that another one is to follow, without counting a failure.
@@ -93,7 +97,7 @@ class Leases:
 
     def give_back(self, worker: str, deliveries: Sequence[Delivery]) -> int:
         """Give back what a worker that ends has not done, to be dispatched again at once; no delivery is counted."""
-        return self._do("back", worker, deliveries)
+        return len(self._do("back", worker, deliveries))
 
     def died(self, delivery: Delivery, worker: str, how: str) -> bool:
         """Note how the child that ran an entry died; the entry is dispatched again at once, as one more delivery."""
@@ -164,8 +168,8 @@ class Leases:
 
     def _do(
         self, verb: str, worker: str, deliveries: Sequence[Delivery], text: str = "", *, patient: bool = True, repeated: str = ""
-    ) -> int:
-        """Do it for entries of any streams and groups; return with how many it was done.
+    ) -> list[str]:
+        """Do it for entries of any streams and groups; return those that it was done with.
 
         Args:
             verb: of `lease.lua`.
@@ -178,7 +182,7 @@ class Leases:
         together: dict[tuple[str, str], list[str]] = {}
         for delivery in deliveries:
             together.setdefault((delivery.stream, delivery.group), []).append(delivery.entry)
-        count = 0
+        did: list[str] = []
         for (stream, group), entries in together.items():
             keys = [stream, self._ledger.keys.attempts(stream), self._ledger.keys.counts]
             for start in range(0, len(entries), MOST):
@@ -190,10 +194,10 @@ class Leases:
                     return self._lease(keys=keys, args=now)
 
                 done, lost = self._ledger.call(act, gone=[[], []], patient=patient)
-                count += len(done)
+                did += [entry.decode() for entry in done]
                 for entry in lost:
                     tell_lost(stream, group, entry.decode())
-        return count
+        return did
 
 
 def tell_lost(stream: str, group: str, entry: str) -> None:

@@ -24,7 +24,9 @@ from genesis.settings import Settings
 from genesis.subscriptions import Registry
 
 PACKAGE = "genesis.bus"
+_NO_STATE = ("", "", "")
 OUTPUTS = 7  # keys of settle.lua before the outputs' streams
+MOST = 50  # settlements in one step: more would hold up the server
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,25 @@ class Outcome:
     conflict: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """Entries of one group that are settled together, and what comes of them; all of it takes effect, or nothing.
+
+    Attributes:
+        entries: each with what to count it as: `settled`, `stale`, `filtered`, `late` or `lost`.
+        outputs: events, complete with ids.
+        busy_ms: milliseconds that the handler ran.
+        state: of the handler, to be written with them.
+        records: of the runs that this settles (see `genesis.bus.runlog`), to be remembered.
+    """
+
+    entries: Sequence[tuple[Delivery, str]]
+    outputs: Sequence[Event] = ()
+    busy_ms: int = 0
+    state: StateWrite | None = None
+    records: Sequence[str] = ()
+
+
 NOTHING = Outcome(done=False)
 CONFLICT = Outcome(done=False, conflict=True)
 
@@ -120,7 +141,10 @@ class Ledger:
         name, number = self._publication(tuple(event.id for event in events))
         stream = self.keys.stream_of(events[0])
         keys = [stream, self.keys.attempts(stream), self.keys.references, self.keys.counts, self._publisher_key(name)]
-        self._run([*keys, self.keys.counts], "", [str(number), "", ""], events)
+        publication = Settlement([(Delivery(stream, "", str(number)), "")], events)
+        (outcome,) = self._run([*keys, self.keys.counts], "", [publication])
+        if isinstance(outcome, BackpressureError):
+            raise outcome
         self._publisher.ids = None
 
     def publish_as(self, name: str, known: int = -1) -> int:
@@ -170,10 +194,33 @@ class Ledger:
             BackpressureError: an output's stream has no room; nothing was done.
             ServerUnavailableError: Redis was away for longer than `redis.give_up_seconds`.
         """
+        (done,) = self.settle_all([Settlement(((delivery, outcome), *further), outputs, busy_ms, state, records)])
+        if isinstance(done, BackpressureError):
+            raise done
+        return done
+
+    def settle_all(self, settlements: Sequence[Settlement]) -> list[Outcome | BackpressureError]:
+        """Settle entries of one group, each settlement by itself, in as few round trips as can be.
+
+        Args:
+            settlements: of one subscription; no more than one of them with a state.
+
+        Returns:
+            What became of each; a `BackpressureError` where an output's stream has no room, so that nothing was done.
+
+        Raises:
+            MalformedEventError: an output can't be published; nothing was done.
+            ServerUnavailableError: Redis was away for longer than `redis.give_up_seconds`; some may have taken effect.
+        """
+        outcomes: list[Outcome | BackpressureError] = []
         counts = self.keys.counts
-        keys = [delivery.stream, self.keys.attempts(delivery.stream), self.keys.references, counts, counts, state.hash if state else counts]
-        entries = [part for d, told in ((delivery, outcome), *further) for part in (d.entry, d.frame, told)]
-        return self._run(keys, delivery.group, entries, outputs, busy_ms, state, records)
+        for start in range(0, len(settlements), MOST):
+            page = settlements[start : start + MOST]
+            first = page[0].entries[0][0]
+            states = next((settlement.state.hash for settlement in page if settlement.state), counts)
+            keys = [first.stream, self.keys.attempts(first.stream), self.keys.references, counts, counts, states]
+            outcomes += self._run(keys, first.group, page)
+        return outcomes
 
     def remember(self, record: str) -> None:
         """Remember a run that settled nothing; where the ledger is away it is forgotten.
@@ -254,41 +301,40 @@ class Ledger:
         """Close the connections."""
         self.client.close()
 
-    def _run(
-        self,
-        keys: list[str],
-        group: str,
-        entries: list[str],
-        outputs: Sequence[Event],
-        busy_ms: int = 0,
-        state: StateWrite | None = None,
-        records: Sequence[str] = (),
-    ) -> Outcome:
+    def _run(self, keys: list[str], group: str, settlements: Sequence[Settlement]) -> list[Outcome | BackpressureError]:
         keys.append(self.keys.runs)
         wanted: dict[str, int] = {}
         body: list[str | int] = []
-        for output in outputs:
-            stream = self.keys.stream_of(output)
-            if stream not in wanted:
-                keys.append(stream)
-            wanted[stream] = wanted.get(stream, 0) + 1
-            fields = [part for pair in encode(output).items() for part in pair]
-            readers = len(self.registry.groups(output))
-            body += [keys.index(stream, OUTPUTS) + 1, output.frame, readers, len(fields), *fields]
-        written = [state.field, state.version, state.value] if state else ["", "", ""]
-        remembered = [self.settings.tracing.keep, len(records), *records]
-        args = [group, self.gate.limit(wanted), busy_ms, len(entries) // 3, *entries, *written, *remembered, len(outputs), *body]
-        answer = self.call(lambda: self._settle(keys=keys, args=args), gone=[b"gone"])
+        for settlement in settlements:
+            state = settlement.state
+            body += [settlement.busy_ms, len(settlement.entries)]
+            body += [part for delivery, told in settlement.entries for part in (delivery.entry, delivery.frame, told)]
+            body += [state.field, state.version, state.value] if state else _NO_STATE
+            body += [len(settlement.records), *settlement.records, len(settlement.outputs)]
+            for output in settlement.outputs:
+                stream = self.keys.stream_of(output)
+                if stream not in wanted:
+                    keys.append(stream)
+                wanted[stream] = wanted.get(stream, 0) + 1
+                fields = [part for pair in encode(output).items() for part in pair]
+                body += [keys.index(stream, OUTPUTS) + 1, output.frame, len(self.registry.groups(output)), len(fields), *fields]
+        args = [group, self.gate.limit(wanted), self.settings.tracing.keep, len(settlements), *body]
+        answers = self.call(lambda: self._settle(keys=keys, args=args), gone=[[b"gone"]] * len(settlements))
+        outcomes = [self._outcome(answer) for answer in answers]
+        if any(isinstance(outcome, Outcome) and outcome.done for outcome in outcomes):
+            self.gate.published(wanted)
+        return outcomes
+
+    def _outcome(self, answer: Any) -> Outcome | BackpressureError:
         if answer[0] == b"full":
             stream, backlog = answer[1].decode(), int(answer[2])
             self.gate.saw(stream, backlog)
-            raise BackpressureError(stream, backlog, self.settings.event_driven.backpressure.max_pending)
+            return BackpressureError(stream, backlog, self.settings.event_driven.backpressure.max_pending)
         if answer[0] in {b"gone", b"conflict"}:
             return CONFLICT if answer[0] == b"conflict" else NOTHING
         for stream, backlog in zip(answer[1][::2], answer[1][1::2], strict=True):
             if self.gate.saw(stream.decode(), int(backlog)):
                 self.count(f"{stream.decode()}|warned")
-        self.gate.published(wanted)
         return Outcome(done=True, freed=_texts(answer[2]))
 
     def call(self, action: Any, gone: Any = None, *, patient: bool = True) -> Any:

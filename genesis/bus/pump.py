@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import redis
 
 from genesis.bus.burials import Burials
-from genesis.bus.dispatch import Try
-from genesis.bus.judge import Entry, Judge, RawFields
+from genesis.bus.dispatch import Entry, Try
+from genesis.bus.judge import Judge, RawFields
 from genesis.bus.ledger import Ledger, create_group
 from genesis.bus.outages import Outages
 from genesis.bus.patience import backoff
@@ -34,12 +34,12 @@ LEAST_PAUSE, LONGEST_PAUSE = 0.002, 0.25  # seconds to wait for room in a full w
 class Sender(Protocol):
     """Puts entries into a queue."""
 
-    def send(self, entries: Sequence[Entry], tried: Mapping[str, Try]) -> None:
-        """Put entries into the queue; raises OSError while the broker is away."""
+    def send(self, entries: Sequence[Entry], tried: Mapping[str, Try], *, together: int) -> None:
+        """Put entries into the queue, so many in one task; raises OSError while the broker is away."""
         ...
 
     def queued(self) -> frozenset[str] | None:
-        """Return the ids of the tasks that are in the queue; None where that can't be told; raises OSError while the broker is away."""
+        """Return the entries that are in the queue; None where that can't be told; raises OSError while the broker is away."""
         ...
 
     def lost(self) -> bool:
@@ -53,6 +53,9 @@ class Sender(Protocol):
 
 class Pump:
     """Reads a group's entries as one consumer and dispatches them, no more than the window allows.
+
+    As many as the subscription's `batch` go into one task. What is dispatched again goes alone, since one of them may be what the
+    others' worker died of.
 
     On start the consumer's own pending entries are dispatched again, unless their tasks are still in the
     queue; so they are when the broker has begun anew. Every `delivery.sweep_seconds` it takes over what
@@ -92,7 +95,9 @@ class Pump:
         self.stopped = stopped
         self.stream = row.stream(ledger.keys)
         settings = ledger.settings
-        self.window = Window.of(settings.bridge.window_min, settings.bridge.window_max, settings.delivery.lease_seconds)
+        # No less than what keeps one task running and another one waiting.
+        least, most = max(settings.bridge.window_min, 2 * row.batch), max(settings.bridge.window_max, 2 * row.batch)
+        self.window = Window.of(least, most, settings.delivery.lease_seconds)
         self.judge = Judge(ledger, row, release, burials or Burials())
         self.sweep = Sweep(ledger, row, consumer, clock)
         self.dispatched = 0
@@ -158,11 +163,11 @@ class Pump:
             if int(self.window.size) - self._in_flight <= 0:
                 self.stopped.wait(self._pause())
             return
-        batch = self._read(min(room, self.ledger.settings.bridge.read_count))
+        batch = self._read(self._most(room))
         if batch:
             self._taken += len(batch)
             self._in_flight += len(batch)
-            self._send(self.judge.judge(batch))
+            self._send(self.judge.judge(batch), together=self.row.batch)
         elif self._in_flight:
             self._measure()
 
@@ -182,15 +187,28 @@ class Pump:
         self._send(self.judge.judge(entries), self.sweep.tried)
         count(metrics.REDELIVERED, *self._labels, by=self.dispatched - before)
 
+    def _most(self, room: int) -> int:
+        """Return how many entries to read: whole batches, where there is room for one."""
+        most = min(room, max(self.ledger.settings.bridge.read_count, self.row.batch))
+        return most - most % self.row.batch or most
+
     def _read(self, count: int) -> list[tuple[str, RawFields]]:
-        answer: Any = self.ledger.client.xreadgroup(self.row.group, self.consumer, {self.stream: ">"}, count=count, block=self._block_ms)
+        """Wait for entries; when there are some, wait up to `linger` for as many as fit into one task."""
+        entries = self._new(count, self._block_ms)
+        until = self._clock() + self.row.linger
+        while entries and len(entries) < min(count, self.row.batch) and (left := int((until - self._clock()) * 1000)) > 0:
+            entries += self._new(count - len(entries), left)
+        return entries
+
+    def _new(self, count: int, block_ms: int) -> list[tuple[str, RawFields]]:
+        answer: Any = self.ledger.client.xreadgroup(self.row.group, self.consumer, {self.stream: ">"}, count=count, block=block_ms)
         return [(entry.decode(), raw) for entry, raw in answer[0][1]] if answer else []
 
-    def _send(self, entries: Sequence[Entry], tried: Mapping[str, Try] = {}) -> None:
+    def _send(self, entries: Sequence[Entry], tried: Mapping[str, Try] = {}, together: int = 1) -> None:
         failures = 0
         while entries:
             try:
-                self.sender.send(entries, tried)
+                self.sender.send(entries, tried, together=together)
             except OSError as error:
                 failures += 1
                 self._wait_out(error, failures)

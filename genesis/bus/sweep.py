@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
 from genesis.bus.consumers import HELD, ran
-from genesis.bus.dispatch import Try, task_id
+from genesis.bus.dispatch import Try
 from genesis.bus.judge import RawFields
 from genesis.bus.leases import MOST, Pending, Reclaimed
 from genesis.bus.ledger import Delivery, Ledger
@@ -30,7 +30,7 @@ class Queue(Protocol):
     """Where tasks wait for a worker."""
 
     def queued(self) -> frozenset[str] | None:
-        """Return the ids of the tasks that are in it; None where that can't be told."""
+        """Return the entries whose tasks are in it; None where that can't be told."""
         ...
 
 
@@ -118,7 +118,7 @@ class Sweep:
     def _not_queued(self, rows: Sequence[Pending], queue: Queue) -> list[Pending]:
         """Renew those whose tasks are in the queue; return the others, and those that were being run."""
         queued = queue.queued() or frozenset()
-        waiting = [row for row in rows if not ran(row.consumer) and task_id(self._stream, self._row.group, row.entry) in queued]
+        waiting = [row for row in rows if not ran(row.consumer) and row.entry in queued]
         if not waiting:
             return list(rows)
         self._ledger.leases.renew(self._bridge, [Delivery(self._stream, self._row.group, row.entry) for row in waiting])

@@ -7,14 +7,17 @@ frame is counted with the events on the ledger, not here: here a frame goes when
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import redis
 
-from genesis.cache.codec import Frame, decode, encode
+from genesis.cache.heap import keep_freed_memory
 from genesis.connections import connect, explain, script
 from genesis.errors import FrameCacheFullError, FrameMissingError, ServerUnavailableError
 from genesis.settings import FrameCacheSettings, Settings, current
+
+if TYPE_CHECKING:
+    from genesis.cache.codec import Frame
 
 _URL_SETTING = "frame_cache.url"
 _KEPT_AT_ONCE = 500  # frames in one step: more would hold up the server
@@ -84,6 +87,9 @@ class FrameCache:
             ServerUnavailableError: Redis is away or refuses us.
             NotAFrameError: the array is not a frame.
         """
+        from genesis.cache.codec import encode  # noqa: PLC0415 - NumPy: not where frames are only counted and deleted
+
+        keep_freed_memory()
         stored = encode(frame, self._settings.codec, self._settings.jpeg_quality)
         try:
             try:
@@ -121,9 +127,12 @@ class FrameCache:
             CorruptFrameError: what lies there is not a frame of ours.
             ServerUnavailableError: Redis is away or refuses us.
         """
+        from genesis.cache.codec import decode  # noqa: PLC0415
+
         places = [self._place(key) for key in keys]
         if not places:
             return []
+        keep_freed_memory()
         try:
             found: Any = self._client.mget(places)
         except redis.RedisError as error:

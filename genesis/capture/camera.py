@@ -16,6 +16,7 @@ from genesis.capture.live import THINNED, LiveReader
 from genesis.capture.mailbox import Arrival, Lost, Recovered
 from genesis.capture.pacing import Pacer, Schedule
 from genesis.capture.sinks import Sink
+from genesis.capture.sources.ahead import Ahead
 from genesis.capture.sources.base import LiveSource, Recording, Source, UnreadableFrameError
 from genesis.capture.trouble import CameraLogger
 from genesis.errors import GenesisError, UsageError
@@ -42,11 +43,13 @@ class Playback:
         fps: see `genesis.capture.pacing`.
         loop: begin a recording again when it ends, in the same session.
         max_frames: end after so many published frames; None for no limit.
+        ahead: of a recording that is played as fast as it goes, decode the next frames while one is handled.
     """
 
     fps: float | None = None
     loop: bool = False
     max_frames: int | None = None
+    ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +188,15 @@ class Camera:
 
     def _play(self, recording: Recording) -> str:
         schedule = Schedule.of(recording.fps, self._playback.fps)
+        if schedule.paced or not self._playback.ahead:
+            return self._play_through(recording, schedule)
+        ahead = Ahead(recording)
+        try:
+            return self._play_through(ahead, schedule)
+        finally:
+            ahead.close()
+
+    def _play_through(self, recording: Recording, schedule: Schedule) -> str:
         pacer = Pacer(schedule, self._clock)
         index = before = 0
         while not self._stop.is_set():

@@ -95,9 +95,10 @@ def run(  # noqa: PLR0913 - the program's options
         _sink(sink, mode, settings, stop, observe) as target,
         _shown(settings, vitals, "sync" if sink else mode, cameras),
     ):
+        here = sink is None and mode != "event"  # handled in this process: while it looks at one frame it can decode the next
         loops = [
             Camera(
-                camera.name, source, target, settings.capture, Playback(camera.fps, loop, max_frames), stop=stop,
+                camera.name, source, target, settings.capture, Playback(camera.fps, loop, max_frames, ahead=here), stop=stop,
                 heart=health.heart(f"camera {camera.name}", limit),
             )
             for camera, source in zip(cameras, sources, strict=True)

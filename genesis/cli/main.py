@@ -29,6 +29,7 @@ COMMANDS = {
     "sightings": ("genesis.cli.sightings", "Show who was seen where and when."),
     "zones": ("genesis.cli.zones", "Show the zones and lines of the cameras, drawn into a picture."),
     "alerts": ("genesis.cli.alerts", "Show the alerts and the rules; try whether somebody is told."),
+    "model": ("genesis.cli.model", "List the weights that are there, make a faster form of the detector's."),
     "report": ("genesis.cli.visits", "Tell who was there, for how long, and what went on, as a page."),
     "erase": ("genesis.cli.erase", "Remove everything that is known of a person."),
     "db": ("genesis.cli.db", "Show the database, bring its schema up to date, sweep it."),

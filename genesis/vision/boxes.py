@@ -56,9 +56,21 @@ def suppress(boxes: Boxes, scores: npt.NDArray[np.floating[Any]], iou: float) ->
     Returns:
         Indexes of the kept boxes, best first. The order of the input does not matter.
     """
-    left = _best_first(boxes, scores)
+    order = _best_first(boxes, scores)
+    return order[thinned(boxes[order], iou)]
+
+
+def thinned(boxes: Boxes, iou: float, most: int | None = None) -> npt.NDArray[np.intp]:
+    """Return the indexes of the boxes that no earlier kept one overlaps more than `iou`.
+
+    Args:
+        boxes: (n, 4), the best first.
+        iou: largest overlap of two kept boxes, 0 to 1.
+        most: boxes that are kept; None: all.
+    """
+    left = np.arange(len(boxes))
     kept: list[int] = []
-    while left.size:
+    while left.size and len(kept) != most:
         best, left = left[0], left[1:]
         kept.append(int(best))
         left = left[overlap(boxes[best : best + 1], boxes[left])[0] <= iou]

@@ -129,6 +129,14 @@ def stopped(pid: int) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
+@pytest.mark.parametrize("role", ["bridge", "exporter"])
+def test_a_program_that_looks_at_no_frame_has_no_library_for_pictures_while_it_works(site: Site, role: str) -> None:
+    files = {Path(line.split()[-1]).parts for line in Path(f"/proc/{site.processes[role].pid}/maps").read_text().splitlines()}
+
+    assert not {"numpy", "cv2", "torch"} & {part for parts in files for part in parts}
+    assert any("hiredis" in part for parts in files for part in parts)
+
+
 @pytest.mark.parametrize("role", ["bridge", "capture", "worker"])
 def test_every_program_tells_what_the_catalogue_says_of_it(site: Site, role: str) -> None:
     expected = {metric.name for metric in catalogue.METRICS if role in metric.told_by} - ONLY_WITH_FACES

@@ -15,6 +15,11 @@ __all__ = ["DETECTORS", "Detector", "load_detector", "resolve"]
 
 
 def _yolo(settings: Detection, data_dir: Path) -> Detector:
+    from genesis.vision.detectors.direct import directly  # noqa: PLC0415 - loads OpenCV
+    from genesis.vision.detectors.weights import locate  # noqa: PLC0415
+
+    if (direct := directly(settings, locate(settings, data_dir))) is not None:
+        return direct
     from genesis.vision.detectors.yolo import YoloDetector  # noqa: PLC0415 - loads torch
 
     return YoloDetector(settings, data_dir=data_dir)

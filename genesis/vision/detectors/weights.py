@@ -17,6 +17,7 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -36,6 +37,8 @@ FETCH_SECONDS = 120.0
 """Longest time that one fetch may take."""
 _SILENCE_SECONDS = 10.0  # no answer, or no byte, for this long ends a fetch
 _CHUNK = 1 << 16
+_CLASS = "person"
+_SHOWN_CLASSES = 8
 _LEAST_BYTES = 100_000  # a shorter answer is an error page, not weights
 _OPENVINO_SUFFIX = "_openvino_model"
 # The person-finding models of the official releases: detection only, no segmentation or classification.
@@ -180,6 +183,26 @@ def fetch(name: str, folder: Path, *, releases: str = RELEASES, seconds: float =
 def not_a_model(path: Path, why: str) -> ModelError:
     """Return the error for a file that can't be used as weights."""
     return ModelError(f"{path}: not weights that can be loaded ({why}); allowed: {ALLOWED}")
+
+
+def person_classes(names: Mapping[int, str], path: Path) -> list[int]:
+    """Return the numbers of the classes that are persons.
+
+    Args:
+        names: of all classes of a network.
+        path: of its weights, for the message.
+
+    Raises:
+        ModelError: none of them is called `person`.
+    """
+    known = {int(number): str(name) for number, name in names.items()}
+    persons = [number for number, name in sorted(known.items()) if name.strip().lower() == _CLASS]
+    if not persons:
+        listed = ", ".join(known[number] for number in sorted(known)[:_SHOWN_CLASSES])
+        more = f" and {len(known) - _SHOWN_CLASSES} more" if len(known) > _SHOWN_CLASSES else ""
+        msg = f"{path}: has no class named {_CLASS!r}; its classes are: {listed}{more}"
+        raise ModelError(msg)
+    return persons
 
 
 def _fetch(url: str, target: Path, deadline: float, failure: list[str]) -> None:

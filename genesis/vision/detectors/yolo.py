@@ -25,15 +25,13 @@ from genesis.settings import Detection
 from genesis.vision.boxes import check_frames, tidy
 from genesis.vision.detectors.inference_threads import limited
 from genesis.vision.detectors.runtime import SAFE_LOAD, bring_up, limit_torch
-from genesis.vision.detectors.weights import Weights, locate, not_a_model
+from genesis.vision.detectors.weights import Weights, locate, not_a_model, person_classes
 from genesis.vision.types import Detections, Frame
 
 logger = logging.getLogger(__name__)
 
-_CLASS = "person"
 _LARGEST_BATCH = 16  # frames in one run of the network: bounds memory
 _MOST_PERSONS = 300  # per frame
-_SHOWN_CLASSES = 8
 _WHY_LENGTH = 160
 # Non-maximum suppression in ultralytics gives up after 2 s and leaves the rest of the batch empty.
 _SUPPRESSION_MILLISECONDS = 2_000.0
@@ -67,7 +65,7 @@ class YoloDetector:
         with limited(self._weights.kind, settings.threads):
             self._model = self._load(ultralytics)
         limit_torch(settings.threads)
-        self._classes = self._person_classes()
+        self._classes = person_classes(self._model.names, self._weights.path)
         self._batch = self._batch_size(batch)
         logger.debug("%s is loaded; it runs on %s", self.name, self.device)
 
@@ -154,16 +152,6 @@ class YoloDetector:
             msg = f"{path}: needs the package {error.name}, which is not installed: pip install {error.name}"
             return ModelError(msg)
         return not_a_model(path, text if len(text) <= _WHY_LENGTH else f"{text[:_WHY_LENGTH]}...")
-
-    def _person_classes(self) -> list[int]:
-        names = {int(number): str(name) for number, name in self._model.names.items()}
-        persons = [number for number, name in sorted(names.items()) if name.strip().lower() == _CLASS]
-        if not persons:
-            listed = ", ".join(names[number] for number in sorted(names)[:_SHOWN_CLASSES])
-            more = f" and {len(names) - _SHOWN_CLASSES} more" if len(names) > _SHOWN_CLASSES else ""
-            msg = f"{self._weights.path}: has no class named {_CLASS!r}; its classes are: {listed}{more}"
-            raise ModelError(msg)
-        return persons
 
     def _batch_size(self, wanted: int | None) -> int:
         largest = wanted or (1 if self.device == "cpu" else _LARGEST_BATCH)

@@ -12,7 +12,6 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from genesis.bus.burials import Burials
 from genesis.bus.deadletters import DeadLetter, letter
-from genesis.bus.dispatch import task_id
 from genesis.bus.graveyard import Graveyard
 from genesis.bus.judge import Judge
 from genesis.bus.ledger import Delivery, Ledger, Outcome
@@ -167,7 +166,7 @@ class Site(RuleBasedStateMachine):
         """
         rows = sorted((key, hand) for key, hand in self.model.hands.items() if key[0] == group)
         seen = {key: hand.runs for key, hand in rows if (hand.consumer == bridge if own else hand.aged)}
-        queue = _Queue(self, meanwhile, "reclaim" if lost else "")
+        queue = _Queue(self, group, meanwhile, "reclaim" if lost else "")
         sweep = Sweep(self.ledger, self.rows[group], bridge, lambda: 0.0)
         found = sweep.own(queue) if own else sweep.take(queue)
         self.losing = ""
@@ -243,8 +242,9 @@ class Site(RuleBasedStateMachine):
 class _Queue:
     """The queue, and what happens while a bridge looks at it."""
 
-    def __init__(self, site: Site, meanwhile: Callable[[], object], losing: str) -> None:
+    def __init__(self, site: Site, group: str, meanwhile: Callable[[], object], losing: str) -> None:
         self._site = site
+        self._group = group
         self._meanwhile: Callable[[], object] | None = meanwhile
         self._losing = losing
 
@@ -252,7 +252,7 @@ class _Queue:
         if self._meanwhile is not None:
             self._meanwhile()
         self._meanwhile, self._site.losing = None, self._losing
-        return frozenset(task_id(STREAM, *key) for key in self._site.queue)
+        return frozenset(entry for group, entry in self._site.queue if group == self._group)
 
 
 def _without_time(attempts: str) -> tuple[int, str]:

@@ -10,10 +10,11 @@ import pytest
 from celery import Celery
 
 from genesis.bus.broker import transport_options
-from genesis.bus.delivery import deliver, task_for
+from genesis.bus.delivery import deliver
 from genesis.bus.dispatch import LOOK_SECONDS, Dispatcher
 from genesis.bus.ledger import Delivery, Ledger
 from genesis.bus.process import Process
+from genesis.bus.task import task_for
 from genesis.embedded.redis import RedisServer
 from genesis.errors import ServerUnavailableError
 from genesis.events import ZoneEvent, completed, encode

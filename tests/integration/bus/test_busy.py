@@ -14,10 +14,10 @@ from celery import Celery
 
 from genesis.bus.broker import transport_options
 from genesis.bus.connection import AMQP, Connection, RefusesNowError
-from genesis.bus.delivery import task_for
 from genesis.bus.dispatch import Dispatcher
 from genesis.bus.ledger import Ledger
 from genesis.bus.patience import reach
+from genesis.bus.task import task_for
 from genesis.cache import FrameCache
 from genesis.capture.modes import EventSink
 from genesis.connections import connect

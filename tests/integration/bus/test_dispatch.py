@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,8 @@ import pytest
 from celery import Celery
 
 from genesis.bus.broker import transport_options
-from genesis.bus.delivery import task_for
-from genesis.bus.dispatch import Dispatcher
+from genesis.bus.dispatch import Dispatcher, Try
+from genesis.bus.task import task_for
 from genesis.connections import connect
 from genesis.embedded.redis import RedisServer
 from genesis.events import AlertEvent, ZoneEvent
@@ -53,6 +55,52 @@ def test_a_broker_that_goes_away_under_a_batch_is_an_os_error_and_serves_again_w
     dispatcher.send(ENTRIES)
 
     assert connect(broker.url(1)).llen("genesis:celery:alerts") == len(ENTRIES)
+    dispatcher.close()
+
+
+@pytest.mark.parametrize("together", [1, 3])
+def test_messages_that_are_put_together_are_those_that_celery_makes(
+    app: Any, broker: RedisServer, together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An upgrade of Celery or kombu that changes a message changes ours."""
+    row = Subscription(ZoneEvent, "testers", "alerts", handler)
+    task_for(app, row, 10.0, 5.0)
+    entries = [(f"{number}-0", {"id": f'"{number}"', "subject": "dóór\n", "data": '{"a": [1, "b\\\\"]}'}) for number in range(7)]
+    ours, theirs = Dispatcher(app, row, "genesis:zones"), Dispatcher(app, row, "genesis:zones")
+    client = connect(broker.url(1))
+
+    ours.send(entries, {"1-0": Try(2, 3)}, together=together)
+    put_together = client.lrange("genesis:celery:alerts", 0, -1)
+    client.delete("genesis:celery:alerts")
+    monkeypatch.setattr("genesis.bus.dispatch.template_for", lambda *_: None)
+    theirs.send(entries, {"1-0": Try(2, 3)}, together=together)
+    made = client.lrange("genesis:celery:alerts", 0, -1)
+
+    assert all(ours._templates.values())
+    assert len({json.loads(message)["properties"]["delivery_tag"] for message in put_together}) == len(put_together) == -(-7 // together)
+    assert [_untagged(message) for message in put_together] == [_untagged(message) for message in made]
+    assert ours.queued() == frozenset(entry for entry, _ in entries)
+    ours.close()
+    theirs.close()
+
+
+def _untagged(message: bytes) -> dict[str, Any]:
+    found = json.loads(message)
+    del found["properties"]["delivery_tag"]
+    return {**found, "body": json.loads(base64.b64decode(found["body"]))}
+
+
+def test_where_messages_can_t_be_put_together_celery_makes_them(app: Any, broker: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = Subscription(ZoneEvent, "testers", "alerts", handler)
+    task_for(app, row, 10.0, 5.0)
+    monkeypatch.setattr("genesis.bus.messages._same", lambda *_: False)
+    dispatcher = Dispatcher(app, row, "genesis:zones")
+
+    dispatcher.send(ENTRIES, together=8)
+
+    assert not any(dispatcher._templates.values())
+    assert connect(broker.url(1)).llen("genesis:celery:alerts") == 7
+    assert dispatcher.queued() == frozenset(entry for entry, _ in ENTRIES)
     dispatcher.close()
 
 

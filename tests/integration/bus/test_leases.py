@@ -10,7 +10,8 @@ import pytest
 import redis
 
 from genesis.bus.consumers import WAITING, worker_consumer
-from genesis.bus.holdings import Holdings, delivery_of
+from genesis.bus.dispatch import deliveries_of
+from genesis.bus.holdings import Holdings
 from genesis.bus.ledger import Delivery, Ledger
 from genesis.events import ZoneEvent, completed
 from tests.events_of_tests import zone
@@ -270,13 +271,14 @@ def test_a_worker_that_ends_gives_back_what_was_here_when_it_was_asked_to(bus: L
 @pytest.mark.parametrize(
     ("task_id", "expected"),
     [
-        ("genesis:zones:testers:17-0", Delivery("genesis:zones", "testers", "17-0")),
-        ("{site}:zones:testers:17-0", Delivery("{site}:zones", "testers", "17-0")),
-        ("0c1d6a2e-1b8e-4f0e-9a53-0d6f0c5b8c11", None),
+        ("genesis:zones:testers:17-0", [Delivery("genesis:zones", "testers", "17-0")]),
+        ("{site}:zones:testers:17-0", [Delivery("{site}:zones", "testers", "17-0")]),
+        ("genesis:zones:testers:17-0,17-1", [Delivery("genesis:zones", "testers", "17-0"), Delivery("genesis:zones", "testers", "17-1")]),
+        ("0c1d6a2e-1b8e-4f0e-9a53-0d6f0c5b8c11", []),
     ],
 )
-def test_a_task_s_id_names_its_entry(task_id: str, expected: Delivery | None) -> None:
-    assert delivery_of(task_id) == expected
+def test_a_task_s_id_names_its_entries(task_id: str, expected: list[Delivery]) -> None:
+    assert deliveries_of(task_id) == expected
 
 
 def test_a_group_that_was_removed_has_nothing(bus: Ledger, entry: Delivery) -> None:

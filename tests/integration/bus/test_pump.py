@@ -25,8 +25,9 @@ class Sent:
     def __init__(self) -> None:
         self.entries: list[Entry] = []
 
-    def send(self, entries: Sequence[Entry], tried: Mapping[str, Try]) -> None:
+    def send(self, entries: Sequence[Entry], tried: Mapping[str, Try], *, together: int = 1) -> None:
         self.entries += entries
+        self.together = together
 
     def queued(self) -> frozenset[str]:
         return frozenset()

@@ -199,11 +199,11 @@ def test_a_publisher_that_was_killed_learns_what_it_had_published(bus: Ledger, s
     again.publish([completed(zone("3"))])
     late = bus._settle(
         keys=["genesis:zones", "a", "b", "c", "genesis:publisher:gate", "c", "d"],
-        args=["", "0", "0", "1", "3", "", "", "", "", "", "0", "0", "0"],
+        args=["", "0", "0", "1", "0", "1", "3", "", "", "", "", "", "0", "0"],
     )
 
     assert (before, last) == (-1, 2)
-    assert late == [b"gone"]  # what the killed one had still under way
+    assert late == [[b"gone"]]  # what the killed one had still under way
     assert bus.client.xlen("genesis:zones") == 4
     again.close()
 

@@ -11,7 +11,7 @@ import redis
 
 from genesis.bus.burials import Burials
 from genesis.bus.consumers import HELD, WAITING, worker_consumer
-from genesis.bus.dispatch import Try, task_id
+from genesis.bus.dispatch import Try
 from genesis.bus.ledger import Delivery, Ledger
 from genesis.bus.outages import Outages
 from genesis.bus.pump import Entry, Pump
@@ -32,12 +32,13 @@ class Queue:
     tells: bool = True
     tried: dict[str, Try] = field(default_factory=dict)
 
-    def send(self, entries: Sequence[Entry], tried: Mapping[str, Try]) -> None:
+    def send(self, entries: Sequence[Entry], tried: Mapping[str, Try], *, together: int = 1) -> None:
+        assert together == 1
         self.sent += [entry for entry, _ in entries]
         self.tried.update(tried)
 
     def queued(self) -> frozenset[str] | None:
-        return frozenset(task_id(STREAM, GROUP, entry) for entry in self.inside) if self.tells else None
+        return frozenset(self.inside) if self.tells else None
 
     def lost(self) -> bool:
         return False

@@ -116,6 +116,16 @@ def test_i420_saves_sixty_percent_on_real_footage(shared: Path) -> None:
     assert stored <= 0.40 * sum(picture.nbytes for picture in pictures)
 
 
+def test_i420_saves_sixty_percent_of_large_frames_too(shared: Path) -> None:
+    pictures = [
+        np.asarray(cv2.resize(picture, (1920, 1080), interpolation=cv2.INTER_CUBIC), np.uint8) for picture in footage(shared, 3, 40)
+    ]
+
+    stored = sum(len(encode(picture, "i420")) for picture in pictures)
+
+    assert stored <= 0.40 * sum(picture.nbytes for picture in pictures)
+
+
 def test_jpeg_is_the_smallest_and_still_good_on_real_footage(shared: Path) -> None:
     (picture,) = footage(shared, count=1, step=40)
 

@@ -349,3 +349,17 @@ def test_a_session_tells_the_number_of_its_next_frame_and_whether_it_is_live(arr
         ("started", 0, True), ("lost", 1, True), ("ended", 3, True),
     ]  # fmt: skip
     assert [(event.kind, event.next_number, event.live) for event in played.sessions] == [("started", 0, False), ("ended", 3, False)]
+
+
+@pytest.mark.parametrize("loop", [False, True])
+def test_read_ahead_a_recording_tells_the_same(recording, make_sink, play, loop):
+    told = []
+    for ahead in (False, True):
+        sink = make_sink()
+        source = recording([True, False, True, True])
+        report = play(source, sink, fps=0, loop=loop, max_frames=7 if loop else None, ahead=ahead)
+        told.append(([(event.number, event.time - sink.sessions[0].time) for event in sink.frames], report.dropped, report.ended))
+        assert source.closed
+
+    assert told[0] == told[1]
+    assert len(told[1][0]) == (7 if loop else 3)
