@@ -106,7 +106,7 @@ def test_frames_together_alone_and_by_another_load_give_the_same(
 def test_openvino_uses_the_threads_of_the_settings_and_pins_none(weights: Path, tmp_path: Path, threads: int) -> None:
     loaded = load_detector(Detection(weights=str(weights), threads=threads), data_dir=tmp_path)
 
-    engine = loaded._model.predictor.model.ov_compiled_model
+    engine = next(iter(loaded._network._made.values())).get_compiled_model()
     assert engine.get_property("INFERENCE_NUM_THREADS") == threads
     assert engine.get_property("ENABLE_CPU_PINNING") is False
 
