@@ -31,10 +31,10 @@ WAIT_SECONDS = 0.05  # that a run which is over waits at most for those behind i
 
 
 class Rest(NamedTuple):
-    """An entry that is to be run by a task of its own, and when; None: it was not begun, and may be run at once."""
+    """An entry that is to be run by a task of its own, and when."""
 
     entry: Entry
-    again: Again | None
+    again: Again
 
 
 class _Over(NamedTuple):
@@ -90,12 +90,12 @@ class Batch:
         for run, entry in self._runs:
             if run.delivery.entry not in ours:
                 continue
-            if self._clock() - began > self._limit:
-                self._rest.append(Rest(entry, None))
-                continue
             with bound(entry=run.delivery.entry):
                 try:
-                    self._run(run, entry)
+                    if self._clock() - began > self._limit:
+                        self._again(entry, run.later(0.0, TimeoutError("those before it took long")))
+                    else:
+                        self._run(run, entry)
                 except CUT_OFF as error:
                     self._keep([(run, entry)], error)
         self._settle()

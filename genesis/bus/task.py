@@ -84,15 +84,15 @@ class EventTask(Task):  # type: ignore[misc]
                 queue=self.subscription.queue,
                 argsrepr=_shown(fields, again) or described(fields),
                 kwargsrepr="{}",
-                countdown=again.seconds if again else None,
-                retries=1,  # so that it may take the entry out of this worker's hands
+                countdown=again.seconds or None,
+                retries=1,  # its run follows one that has ended, though that may not have been noted
             )
         except Exception as error:  # noqa: BLE001 - the others must not suffer
             _stays(delivery, error)
 
 
-def _shown(fields: Mapping[str, str], again: Again | None) -> str:
-    return described(fields, Try(again.run)) if again is not None and again.run else ""
+def _shown(fields: Mapping[str, str], again: Again) -> str:
+    return described(fields, Try(again.run)) if again.run else ""
 
 
 def _stays(delivery: Delivery, error: object) -> None:

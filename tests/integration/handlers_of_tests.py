@@ -25,7 +25,7 @@ def _note(event: ZoneEvent, group: str) -> int:
     return _runs[event.id + group]
 
 
-@subscribe(ZoneEvent, group="testers", queue="alerts")
+@subscribe(ZoneEvent, group="testers", queue="alerts", batch=8)
 def tested(event: ZoneEvent, context: Context) -> list[AlertEvent]:
     """Succeed, or fail as the zone's name says."""
     run = _note(event, "testers")

@@ -121,6 +121,20 @@ def test_a_handler_that_fails_twice_is_run_three_times_and_settles_once(line: Li
     assert not [text for text in line.letters("testers") if text["id"] == event]
 
 
+def test_those_of_several_in_one_task_that_fail_are_retried_alone_and_the_others_settle_once(line: Line) -> None:
+    alerts, names = line.client.xlen("genesis:alerts"), ["fine", "fails twice", "always fails", "no room once", "permanent", "fine"]
+
+    events = line.producer.publish(*(zone(name) for name in names))
+    wait_until(line.done, f"all are done; see {line.logs}")
+
+    assert [len(line.runs("testers", event.id)) for event in events] == [1, 3, 4, 2, 1, 1]
+    letters = {text["id"]: text for text in line.letters("testers")}
+    assert [event.id in letters for event in events] == [False, False, True, False, True, False]
+    assert letters[events[2].id]["dlq-task"].endswith(f":testers:{letters[events[2].id]['dlq-entry']}")  # one of its own by then
+    assert letters[events[4].id]["dlq-task"].count(",") == 5  # still the one of all
+    assert line.client.xlen("genesis:alerts") == alerts + 4
+
+
 def test_a_handler_that_always_fails_is_in_the_dead_letters_after_three_retries(line: Line) -> None:
     event = publish(line, "always fails")
 
