@@ -13,7 +13,7 @@ from genesis.context import Context
 from genesis.errors import BackpressureError, PermanentError, RetryableError
 from genesis.events import AlertEvent, ZoneEvent
 
-NOTES = "NOTES_OF_TESTS"
+NOTES, BATCH = "NOTES_OF_TESTS", "BATCH_OF_TESTS"
 _runs: Counter[str] = Counter()
 
 
@@ -25,7 +25,7 @@ def _note(event: ZoneEvent, group: str) -> int:
     return _runs[event.id + group]
 
 
-@subscribe(ZoneEvent, group="testers", queue="alerts", batch=8)
+@subscribe(ZoneEvent, group="testers", queue="alerts", batch=int(os.environ.get(BATCH, "1")))
 def tested(event: ZoneEvent, context: Context) -> list[AlertEvent]:
     """Succeed, or fail as the zone's name says."""
     run = _note(event, "testers")

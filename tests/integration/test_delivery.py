@@ -90,7 +90,7 @@ def line(tmp_path_factory: pytest.TempPathFactory, ledger_server: RedisServer, v
     file.write_text(yaml.safe_dump(values))
     notes.touch()
     settings = load(file)
-    env = {"GENESIS_CONFIG": str(file), "NOTES_OF_TESTS": str(notes)}
+    env = {"GENESIS_CONFIG": str(file), "NOTES_OF_TESTS": str(notes), "BATCH_OF_TESTS": "8"}
     producer = Producer(settings, _registry())
     producer.start()
     with (
