@@ -197,7 +197,7 @@ class Pump:
         entries = self._new(count, self._block_ms)
         until = self._clock() + self.row.linger
         while entries and len(entries) < min(count, self.row.batch) and (left := int((until - self._clock()) * 1000)) > 0:
-            entries += self._new(count - len(entries), left)
+            entries += self._new(count - len(entries), min(left, self._block_ms))  # the connection waits for no longer
         return entries
 
     def _new(self, count: int, block_ms: int) -> list[tuple[str, RawFields]]:

@@ -45,6 +45,10 @@ def overlap(boxes: Boxes, others: Boxes) -> npt.NDArray[np.float64]:
     return ratio
 
 
+MOST_PERSONS = 300
+"""In one frame: no detector tells more."""
+
+
 def suppress(boxes: Boxes, scores: npt.NDArray[np.floating[Any]], iou: float) -> npt.NDArray[np.intp]:
     """Greedy non-maximum suppression: keep the best box, drop those that overlap it more than `iou`, and so on.
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from genesis.errors import ModelError
 from genesis.settings import Detection
-from genesis.vision.boxes import check_frames, thinned, tidy
+from genesis.vision.boxes import MOST_PERSONS, check_frames, thinned, tidy
 from genesis.vision.detectors.letterbox import Letterbox
 from genesis.vision.detectors.networks import Network, OnnxNetwork, OpenVinoNetwork, OtherNetworkError, Output
 from genesis.vision.detectors.weights import Weights, person_classes
@@ -22,7 +22,6 @@ from genesis.vision.types import Detections, Frame
 
 logger = logging.getLogger(__name__)
 
-MOST_PERSONS = 300  # per frame
 _BOX = 4  # numbers of a box
 
 

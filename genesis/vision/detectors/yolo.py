@@ -22,7 +22,7 @@ import numpy as np
 
 from genesis.errors import ModelError
 from genesis.settings import Detection
-from genesis.vision.boxes import check_frames, tidy
+from genesis.vision.boxes import MOST_PERSONS, check_frames, tidy
 from genesis.vision.detectors.inference_threads import limited
 from genesis.vision.detectors.runtime import SAFE_LOAD, bring_up, limit_torch
 from genesis.vision.detectors.weights import Weights, locate, not_a_model, person_classes
@@ -31,7 +31,6 @@ from genesis.vision.types import Detections, Frame
 logger = logging.getLogger(__name__)
 
 _LARGEST_BATCH = 16  # frames in one run of the network: bounds memory
-_MOST_PERSONS = 300  # per frame
 _WHY_LENGTH = 160
 # Non-maximum suppression in ultralytics gives up after 2 s and leaves the rest of the batch empty.
 _SUPPRESSION_MILLISECONDS = 2_000.0
@@ -115,7 +114,7 @@ class YoloDetector:
             classes=self._classes,
             imgsz=self._settings.image_size,
             device=self._device,
-            max_det=_MOST_PERSONS,
+            max_det=MOST_PERSONS,
             verbose=False,
             save=False,
         )

@@ -86,3 +86,39 @@ def test_a_pump_whose_window_is_full_asks_ever_more_seldom_while_nothing_is_sett
     assert pauses[0] < LONGEST_PAUSE / 4
     assert pauses == sorted(pauses)
     assert pauses[-1] == LONGEST_PAUSE
+
+
+def test_entries_go_together_as_the_subscription_says_and_whole_batches_are_read(bus: Ledger, sent: Sent) -> None:
+    bus.settings = bus.settings.model_copy(update={"bridge": bus.settings.bridge.model_copy(update={"read_count": 10})})
+    made = Pump(bus, row(ZoneEvent, batch=4), "bridge", sent, lambda _frames: None, threading.Event(), Outages())
+    create_group(bus.client, "genesis:zones", "testers")
+    bus.publish([completed(zone(str(number))) for number in range(11)])
+    made.recover()
+
+    rounds = []
+    for _ in range(2):
+        before = len(sent.entries)
+        made.step()
+        rounds.append(len(sent.entries) - before)
+
+    assert (rounds, sent.together) == ([8, 3], 4)
+
+
+@pytest.mark.parametrize(("linger", "found"), [(0.0, 1), (1.0, 5)])
+def test_a_batch_is_waited_for_as_long_as_the_subscription_lingers(
+    bus: Ledger, sent: Sent, monkeypatch: pytest.MonkeyPatch, linger: float, found: int
+) -> None:
+    now, waits = [0.0], []
+    made = Pump(
+        bus, row(ZoneEvent, batch=8, linger=linger), "bridge", sent, lambda _f: None, threading.Event(), Outages(), clock=lambda: now[0]
+    )
+
+    def new(count: int, block_ms: int) -> list[tuple[str, None]]:
+        waits.append(block_ms)
+        now[0] += 0.3
+        return [(f"{len(waits)}-{count}", None)]
+
+    monkeypatch.setattr(made, "_new", new)
+
+    assert len(made._read(100)) == found
+    assert max(waits[1:], default=0) <= linger * 1000

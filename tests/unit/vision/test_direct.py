@@ -9,7 +9,8 @@ import pytest
 
 from genesis.errors import ModelError
 from genesis.settings import Detection
-from genesis.vision.detectors.direct import MOST_PERSONS, directly, persons_in
+from genesis.vision.boxes import MOST_PERSONS
+from genesis.vision.detectors.direct import directly, persons_in
 from genesis.vision.detectors.networks import OtherNetworkError, _described
 from genesis.vision.detectors.weights import Weights, person_classes
 
