@@ -11,6 +11,7 @@ from genesis.events import Event
 from genesis.settings import Settings
 from genesis.subscriptions import Registry, Subscription
 from tests.catalogue import builtin_subscriptions
+from tests.integration.bus.ordered_workers import Hasty, Workers
 
 Take = Callable[[type[Event], str], Delivery]
 
@@ -45,3 +46,12 @@ def take(bus: Ledger) -> Take:
 def row(event: type[Event], group: str = "testers", **changes: object) -> Subscription:
     """Return a subscription whose handler does nothing."""
     return Subscription(event, group, "analytics", lambda _event, _context: None, **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def workers(settings: Settings, bus: Ledger) -> Iterator[Workers]:
+    """Return workers of an ordered subscription."""
+    made = Hasty.open(settings)
+    yield Workers(made)
+    made.ledger.close()
+    made.cache.close()

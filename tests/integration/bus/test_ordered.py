@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
-from math import inf
 from random import Random
-from types import SimpleNamespace
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -21,105 +16,23 @@ from hypothesis import strategies as st
 
 from genesis.bus.consumers import HELD
 from genesis.bus.delivery import deliver
-from genesis.bus.ledger import Delivery, Ledger
+from genesis.bus.ledger import Delivery
 from genesis.bus.ordered import deliver_in_order
 from genesis.bus.process import Process
 from genesis.bus.runs import Again, Run
-from genesis.bus.sequence import Line
 from genesis.context import Context
 from genesis.errors import BackpressureError, PermanentError, RetryableError
 from genesis.events import AlertEvent, PersonDetected, ZoneEvent, completed
 from genesis.settings import Settings
 from genesis.subscriptions import Subscription
 from tests.events_of_tests import NOON, persons, zone
+from tests.integration.bus.ordered_workers import GROUP, STATES, STREAM, Workers, expected, follow, ordered
 
-GROUP, STREAM, STATES = "person-workers", "genesis:persons", "genesis:persons:state:person-workers"
 CAMERAS = ("door", "yard")
 
 
 class Killed(BaseException):
     """The worker's child is gone."""
-
-
-def chained(before: str, number: int) -> str:
-    return hashlib.sha256(f"{before}/{number}".encode()).hexdigest()[:16]
-
-
-def follow(event: PersonDetected, context: Context) -> list[AlertEvent]:
-    """Tell where in the order this event was handled, which only the state knows."""
-    assert context.state is not None
-    count = context.state["count"] = context.state.get("count", 0) + 1
-    chain = context.state["chain"] = chained(context.state.get("chain", ""), event.number)
-    return [AlertEvent.about(event, rule=f"{event.number}", message=f"{count} {chain}")]
-
-
-class Workers:
-    """Workers of an ordered subscription that do what the test says, one step at a time."""
-
-    def __init__(self, process: Process) -> None:
-        self.process = process
-        self.bus = process.ledger
-        self.row = ordered(follow)
-
-    def publish(self, *numbers: int, camera: str = "door", **changes: Any) -> list[str]:
-        """Publish events and take them as a bridge does; return their entries."""
-        times = changes.pop("times", {})
-        for number in numbers:
-            at = NOON.replace(second=0) if number not in times else times[number]
-            self.bus.publish([completed(persons(number, camera=camera, time=at, **changes))])
-        ((_, entries),) = self.bus.client.xreadgroup(GROUP, "bridge-a-1", {STREAM: ">"}, count=1000)
-        return [entry.decode() for entry, _ in entries]
-
-    def run(self, entry: str, worker: str = "w@host") -> Again | None:
-        ((_, fields),) = self.bus.client.xrange(STREAM, entry, entry)
-        texts = {name.decode(): value.decode() for name, value in fields.items()}
-        return deliver(self.process, self.row, Delivery(STREAM, GROUP, entry), texts, task="t", worker=worker)
-
-    def expire(self) -> None:
-        """Let the leases of all that is pending run out, and let a bridge have them."""
-        for row in self.bus.leases.pending(STREAM, GROUP):
-            self.bus.leases.reclaim(STREAM, GROUP, "bridge-a-1", [row.entry], idle_ms=0)
-
-    def pending(self) -> dict[str, str]:
-        return {row.entry: row.consumer for row in self.bus.leases.pending(STREAM, GROUP)}
-
-    def told(self, camera: str) -> list[tuple[int, str]]:
-        """Return the number and message of every event that came of a camera, in order."""
-        rows = self.bus.client.xrange("genesis:alerts")
-        found = [fields for _, fields in rows if fields[b"subject"] == camera.encode()]
-        return [(int((data := msgspec.json.decode(fields[b"data"]))["rule"]), data["message"]) for fields in found]
-
-    def line(self, camera: str = "door") -> Line:
-        return Line.parse(self.bus.client.hget(STATES, camera).partition(b" ")[2])
-
-
-def expected(numbers: list[int]) -> list[tuple[int, str]]:
-    told, chain = [], ""
-    for count, number in enumerate(numbers, 1):
-        chain = chained(chain, number)
-        told.append((number, f"{count} {chain}"))
-    return told
-
-
-def ordered(handler: Callable[..., Any], max_gap: float = 30.0) -> Subscription:
-    return Subscription(PersonDetected, GROUP, "analytics", handler, keyed_by="camera", max_gap=max_gap, max_age=inf)
-
-
-class Hasty(Process):
-    """Waits for nobody: there is one thread."""
-
-    @staticmethod
-    def pause(seconds: float) -> None:
-        """Go on at once."""
-        del seconds
-
-
-@pytest.fixture
-def workers(settings: Settings, bus: Ledger) -> Iterator[Workers]:
-    made = Hasty.open(settings)
-    yield Workers(made)
-    made.ledger.close()
-    made.cache.close()
 
 
 @given(st.randoms(use_true_random=False), st.integers(1, 8), st.integers(0, 3))
@@ -217,35 +130,6 @@ def test_what_came_too_early_stays_pending_and_goes_on_with_what_it_waited_for(w
     assert workers.told("door") == expected([0, 1, 2])
 
 
-def test_a_gap_is_passed_over_and_counted_and_what_comes_later_is_late(workers: Workers) -> None:
-    later = {number: NOON.replace(minute=number) for number in range(4)}
-    zero, one, two, three = workers.publish(0, 1, 2, 3, times=later, live=True)
-    for entry in (zero, two, three):
-        workers.run(entry)
-
-    told = workers.told("door")
-    workers.run(one)
-
-    counts = workers.bus.client.hgetall("genesis:counts")
-    assert told == workers.told("door") == expected([0, 2, 3])
-    assert counts[f"{STREAM}|{GROUP}|skipped".encode()] == b"1"
-    assert counts[f"{STREAM}|{GROUP}|late".encode()] == b"1"
-    assert workers.pending() == {}
-
-
-def test_an_event_that_waited_long_enough_goes_on_though_nothing_follows(workers: Workers) -> None:
-    zero, two = workers.publish(0, 2)
-    workers.run(zero)
-    workers.run(two)
-    workers.row = ordered(follow, 0.0)
-
-    workers.expire()
-    workers.run(two)
-
-    assert workers.told("door") == expected([0, 2])
-    assert workers.pending() == {}
-
-
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [(RetryableError("a database is away"), Again), (PermanentError("never"), type(None)), (BackpressureError("x", 1, 1), Again)],
@@ -330,41 +214,6 @@ def test_events_without_numbers_are_handled_as_they_come_with_a_state(workers: W
     assert workers.bus.client.xpending("genesis:zones", "zone-workers")["pending"] == 0
 
 
-def test_an_event_whose_handler_takes_long_is_not_passed_over_by_those_that_come_meanwhile(workers: Workers) -> None:
-    runs: list[int] = []
-
-    def slow(event: PersonDetected, context: Context) -> list[AlertEvent]:
-        """Let all that follows come while the first one is being handled."""
-        runs.append(event.number)
-        if event.number == 0:
-            for entry in rest:
-                assert workers.run(entry, "v@host") is None
-        return follow(event, context)
-
-    first, *rest = workers.publish(*range(5), times={number: NOON + timedelta(minutes=number) for number in range(5)}, live=True)
-    workers.row = ordered(slow, max_gap=3.0)
-
-    workers.run(first, "w@host")
-
-    assert workers.told("door") == expected(list(range(5)))
-    assert workers.line().skipped == 0
-    assert runs == [0, 1, 2, 3, 4]  # once each, though the state was written by others while the first one ran
-    assert workers.pending() == {}
-
-
-def test_an_event_whose_worker_died_is_passed_over_when_its_lease_has_run_out(workers: Workers) -> None:
-    first, *rest = workers.publish(*range(3), times={number: NOON + timedelta(minutes=number) for number in range(3)}, live=True)
-    workers.row = ordered(follow, max_gap=3.0)
-    workers.bus.leases.begin(Delivery(STREAM, GROUP, first), "worker-dead@host")
-    workers.bus.leases.lease_ms = 0
-
-    for entry in rest:
-        workers.run(entry)
-
-    assert [number for number, _ in workers.told("door")] == [1, 2]
-    assert workers.line().skipped == 1
-
-
 def test_a_task_leaves_what_waited_to_another_one_before_its_time_is_over(workers: Workers) -> None:
     entries = workers.publish(*range(4))
     for entry in entries[1:]:
@@ -381,33 +230,3 @@ def test_a_task_leaves_what_waited_to_another_one_before_its_time_is_over(worker
     (given_back,) = [row for row in workers.bus.leases.pending(STREAM, GROUP) if row.entry == entries[1]]
     assert given_back.idle_ms >= workers.bus.leases.lease_ms  # so that the next sweep of a bridge takes it
     assert [row.consumer for row in workers.bus.leases.pending(STREAM, GROUP) if row.entry in entries[2:]] == [HELD, HELD]
-
-
-def test_a_recording_that_is_played_fast_passes_over_nothing_by_its_capture_times(workers: Workers) -> None:
-    first, *rest = workers.publish(*range(3), times={number: NOON + timedelta(minutes=number) for number in range(3)})
-    workers.row = ordered(follow, max_gap=3.0)
-
-    for entry in (*rest, first):
-        workers.run(entry)
-
-    assert workers.told("door") == expected([0, 1, 2])
-
-
-def test_the_end_of_a_session_is_not_reached_by_the_time_that_a_handler_was_held_up(
-    workers: Workers, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The database was away in the middle; the other frames are in the queue behind this one."""
-    zero, one, two, three = workers.publish(0, 1, 2, 3)
-    (end,) = workers.publish(4, last=True)
-    workers.row = ordered(follow, max_gap=3.0)
-    workers.run(end)
-    monkeypatch.setattr("genesis.bus.runs.time", SimpleNamespace(monotonic=itertools.count(step=7).__next__))
-
-    workers.run(zero)
-
-    (place,) = workers.line().held
-    assert (place.entry, workers.line().moved - place.since >= 7000) == (end, True)
-    for entry in (one, two, three):
-        workers.run(entry)
-    assert workers.told("door") == expected([0, 1, 2, 3, 4])
-    assert workers.line().skipped == 0
