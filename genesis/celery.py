@@ -43,6 +43,7 @@ logger = logging.getLogger(__name__)
 
 STORING = frozenset({"recognition", "storage"})  # queues whose handlers need the database
 DSN_VARIABLE = "GENESIS_STORAGE__DSN"
+LAST_SECONDS = 3.0  # that a process which ends waits at most for what it has run to be settled
 KILL_AFTER = 10.0  # seconds between asking a task to end and killing its child; no more than it had until then
 
 
@@ -215,11 +216,11 @@ def _preload(**_: Any) -> None:
 
 
 @signals.worker_process_shutdown.connect
-def _send_spans(**_: Any) -> None:
-    """Send a child's last spans: it ends without what Python does at an exit."""
-    from genesis.bus.process import close_spans  # noqa: PLC0415 - connections belong to the child
+def _finish(**_: Any) -> None:
+    """Settle what a child has run, and send its last spans: it ends without what Python does at an exit."""
+    from genesis.bus.process import finish  # noqa: PLC0415 - connections belong to the child
 
-    close_spans()
+    finish(LAST_SECONDS)
 
 
 @signals.worker_ready.connect
@@ -282,6 +283,8 @@ def _cut_short() -> None:
 
 @signals.worker_shutdown.connect
 def _give_back(**_: Any) -> None:
+    if os.getpid() == _parent:
+        _finish()  # the solo pool and threads
     if _holdings is not None and (count := _holdings.give_back()):
         logger.info("%d entries were given back to be run by another worker", count)
     if _vitals is not None and os.getpid() == _parent:

@@ -7,20 +7,24 @@ memory left when the worker connects. Here no wait is longer than 2 s, and such 
 from __future__ import annotations
 
 import contextlib
+import queue
+import time
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import celery.app.amqp
 import kombu
 import kombu.transport.redis
 import redis
+from kombu.utils.json import loads
 
 from genesis.connections import Parser
 
 WAITS = {"interval_start": 0.5, "interval_step": 0.5, "interval_max": 2.0}
 """Seconds between two tries."""
 
+T = TypeVar("T")
 _REFUSALS = ("OOM", "MISCONF", "NOREPLICAS")
 
 
@@ -37,11 +41,53 @@ class BrokerParser(Parser):
         return RefusesNowError(response) if response.startswith(_REFUSALS) else super().parse_error(response)
 
 
+class Handful:
+    """How many messages to take from a queue at once: as many as are done soon, going by the last one.
+
+    Args:
+        clock: monotonic seconds.
+    """
+
+    SECONDS = 0.005  # for which a message that was taken waits for those before it; later it is given back
+    MOST = 32
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+
+    def take(self, deliver: Callable[[T], object], first: T, more: Callable[[int], list[T]], back: Callable[[list[T]], object]) -> None:
+        """Deliver messages until there are none, or until one of them took its time.
+
+        Args:
+            deliver: runs a message.
+            first: that is here already.
+            more: takes so many from the queue, or as many as there are.
+            back: gives messages, in their order, back to the queue: they are the next ones.
+        """
+        here = [first]
+        while here:
+            began = self._clock()
+            try:
+                done = 0
+                for message in here:
+                    if self._clock() - began >= self.SECONDS:
+                        return
+                    done += 1
+                    deliver(message)
+            finally:
+                if done < len(here):
+                    back(here[done:])
+            each = (self._clock() - began) / len(here)
+            count = min(self.MOST, int(self.SECONDS / each)) if each else self.MOST
+            here = more(count) if count > 1 else []
+
+
 class Connection(kombu.Connection):
     """A connection to a broker, whichever kind."""
 
     tried: ClassVar[Callable[[], None]] = staticmethod(lambda: None)
     """Called at each try to connect: a worker that waits for its broker does not hang."""
+    handful: ClassVar[Handful | None] = None
+    """How many messages are taken at once by a worker that runs them itself, in its main thread; None: one by one."""
 
     def ensure_connection(self, *args: Any, **kwargs: Any) -> Any:
         """Connect, again and again; as kombu's own, but for the waits."""
@@ -63,13 +109,51 @@ class AMQP(celery.app.amqp.AMQP):  # type: ignore[misc] # Celery has no types
     Connection = BrokerConnection = Connection
 
 
-@lru_cache(maxsize=4)
-def _lasting(transport: type[Any]) -> type[Any]:
-    """Return a transport that connects only to a Redis that can be used now, and takes an answer that passes for an absence."""
+def _channel(transport: type[Any]) -> type[Any]:
+    """Return a transport's channel whose connections know which answers pass, and which takes messages by the handful."""
 
     class Channel(transport.Channel):  # type: ignore[misc,name-defined]
         def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - kombu's signature
             return {**super()._connparams(asynchronous), "parser_class": BrokerParser}
+
+        def _brpop_read(self, **options: Any) -> Any:
+            if Connection.handful is None:
+                return super()._brpop_read(**options)
+            client = self.client
+            try:
+                key, first = client.parse_response(client.connection, "BRPOP", **options) or (b"", b"")
+                if not key:
+                    raise queue.Empty
+                name = key.decode().rsplit(self.sep, 1)[0]
+                key = f"{self.global_keyprefix}{key.decode()}"
+                self._queue_cycle.rotate(name)
+                self._in_poll = None
+
+                def say(*words: Any) -> Any:
+                    client.connection.send_command(*words)
+                    return client.parse_response(client.connection, words[0])
+
+                Connection.handful.take(
+                    lambda message: self.connection._deliver(loads(message.decode()), name),  # noqa: SLF001 - as kombu's own does
+                    first,
+                    lambda count: say("RPOP", key, count) or [],
+                    lambda messages: say("RPUSH", key, *reversed(messages)),
+                )
+            except self.connection_errors:
+                client.connection.disconnect()
+                raise
+            else:
+                return True
+            finally:
+                self._in_poll = None
+                self._flush_brpop_reauth()
+
+    return Channel
+
+
+@lru_cache(maxsize=4)
+def _lasting(transport: type[Any]) -> type[Any]:
+    """Return a transport that connects only to a Redis that can be used now, and takes an answer that passes for an absence."""
 
     class Lasting(transport):  # type: ignore[misc]
         def establish_connection(self) -> Any:
@@ -86,5 +170,5 @@ def _lasting(transport: type[Any]) -> type[Any]:
                 return connection  # not permitted, perhaps: what is needed will tell by itself
             return connection
 
-    Lasting.Channel = Channel
+    Lasting.Channel = _channel(transport)
     return Lasting

@@ -6,37 +6,33 @@ What could not be done stays pending on the ledger, and a bridge brings it back 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import TypeAlias
 
-from genesis.bus.ledger import Delivery, Outcome, Settlement
+from genesis.bus.ledger import Outcome, Settlement
 from genesis.bus.ordered import deliver_in_order
-from genesis.bus.process import Process
 from genesis.bus.runlog import Report, records_of
 from genesis.bus.runs import Again, Run
 from genesis.errors import BackpressureError, GenesisError, MalformedEventError, PermanentError
 from genesis.events import Event, decode
 from genesis.logs import bound
-from genesis.subscriptions import Subscription
 
 logger = logging.getLogger(__name__)
+
+Then: TypeAlias = Callable[[Again], object]
 
 AWAY_SECONDS = 5.0  # how long to wait with an entry while the ledger is away
 
 
-def deliver(
-    process: Process, row: Subscription, delivery: Delivery, fields: Mapping[str, str], *, task: str, worker: str, again: bool = False
-) -> Again | None:
+def deliver(run: Run, fields: Mapping[str, str], then: Then | None = None) -> Again | None:
     """Run one entry to its end, or as far as it goes.
 
     Args:
-        process: the connections of this process.
-        row: the subscription.
-        delivery: the entry.
-        fields: its fields.
-        task: id of the Celery task, for the dead letter.
-        worker: node name of the worker.
-        again: this run follows one that has asked for it.
+        run: of the entry; not begun.
+        fields: of the entry.
+        then: settle it soon, together with others, and where it is to run again after that, call this from another thread; None
+            settles it at once.
 
     Returns:
         When to run it again; None when it is settled, buried, or not ours.
@@ -44,16 +40,28 @@ def deliver(
     Raises:
         ServerUnavailableError: the ledger was away for longer than `redis.give_up_seconds`, or the frame cache is.
     """
-    run = Run(process, row, delivery, task, worker, again)
     if not run.begin():
         return None
+    try:
+        return carry_on(run, fields, then)
+    finally:
+        run.end()
+
+
+def carry_on(run: Run, fields: Mapping[str, str], then: Then | None) -> Again | None:
+    """Do what `deliver` does, with a run that was begun."""
     found = read(run, fields)
     if found is None:
         return None
     run, event = found
     with bound(event=event.id, camera=event.camera):
         report = handled(run, event)
-        return settle(run, report) if isinstance(report, Report) else report
+        if not isinstance(report, Report):
+            return report
+        if then is None:
+            return settle(run, report)
+        run.process.settler.settle(run, report, then)
+        return None
 
 
 def read(run: Run, fields: Mapping[str, str]) -> tuple[Run, Event] | None:
@@ -103,11 +111,13 @@ def settle(run: Run, report: Report) -> Again | None:
     except MalformedEventError as error:
         run.bury(PermanentError.reason, error, report.event)
         return None
+    if isinstance(outcome, Outcome):
+        run.process.release(outcome.freed)
     return told(run, report, outcome)
 
 
 def told(run: Run, report: Report, outcome: Outcome | BackpressureError) -> Again | None:
-    """Tell how the settlement of a run has ended; return what `deliver` returns."""
+    """Tell how the settlement of a run has ended; return what `deliver` returns. Its frames are not released here."""
     process = run.process
     if isinstance(outcome, BackpressureError):
         if sum(process.ledger.keys.stream_of(output) == outcome.stream for output in report.outputs) > outcome.limit:
@@ -116,7 +126,6 @@ def told(run: Run, report: Report, outcome: Outcome | BackpressureError) -> Agai
         return _waits(run, outcome)
     if outcome.done:
         report.tell(process.spans)
-    process.release(outcome.freed)
     return None
 
 

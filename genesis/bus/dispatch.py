@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -87,13 +87,15 @@ class Dispatcher:
         self._server = ""
         self._templates: dict[bool, tuple[str, Template] | None] = {}
 
-    def send(self, entries: Sequence[Entry], tried: Mapping[str, Try] = _NONE, *, together: int = 1) -> None:
+    def send(self, entries: Sequence[Entry], tried: Mapping[str, Try] = _NONE, *, together: int = 1, read_ms: int = 0) -> None:
         """Put entries into the queue, in order.
 
         Args:
             entries: ids and fields.
             tried: what is known of those that were there before, by id.
             together: how many one message may carry.
+            read_ms: when they were read from the stream, by the ledger's clock, if they are in nobody else's hands (see
+                `Leases.fresh`).
 
         Raises:
             OSError: the broker is away; some of the entries may be in the queue already.
@@ -102,36 +104,36 @@ class Dispatcher:
             producer = self._open()
             for start in range(0, len(entries), BATCH * together):
                 page = entries[start : start + BATCH * together]
-                self._put(producer, [page[at : at + together] for at in range(0, len(page), together)], tried)
+                self._put(producer, [page[at : at + together] for at in range(0, len(page), together)], tried, read_ms)
         except Exception as error:
             self.close()
             if self._connection_errors(error):
                 raise OSError(self._explained(error)) from error
             raise
 
-    def _put(self, producer: Any, loads: Iterable[Sequence[Entry]], tried: Mapping[str, Try]) -> None:
+    def _put(self, producer: Any, loads: Sequence[Sequence[Entry]], tried: Mapping[str, Try], read_ms: int) -> None:
         """Put messages into the queue, in one step where that can be."""
-        orders = [(len(load) > 1, self._order(load, tried)) for load in loads]
-        templates = {several: self._template(producer, several=several) for several in {several for several, _ in orders}}
+        templates = {several: self._template(producer, several=several) for several in {len(load) > 1 for load in loads}}
         if all(templates.values()):
             keys = {found[0] for found in templates.values() if found}
             if len(keys) == 1:
                 fill = {several: found[1].fill for several, found in templates.items() if found}
-                producer.channel.client.execute_command("LPUSH", keys.pop(), *(fill[several](order) for several, order in orders))
+                messages = [fill[len(load) > 1](self._order(load, tried, read_ms)) for load in loads]
+                producer.channel.client.execute_command("LPUSH", keys.pop(), *messages)
                 return
         with producer.batch(max_size=BATCH):
-            for several, order in orders:
-                self._publish(producer, order, several=several)
+            for load in loads:
+                # Without when it was read: a broker that delivers a message again would have it run twice at a time.
+                self._publish(producer, self._order(load, tried, 0), several=len(load) > 1)
 
-    def _order(self, load: Sequence[Entry], tried: Mapping[str, Try]) -> Order:
-        entry, fields = load[0]
-        shown = described(fields, tried.get(entry, FIRST))
-        if len(load) == 1:
-            return Order(task_id(self._stream, self._row.group, entry), load[0], shown)
-        entries = [entry for entry, _ in load]
-        return Order(
-            task_id(self._stream, self._row.group, *entries), [part for one in load for part in one], f"{len(load)} events; first: {shown}"
-        )
+    def _order(self, load: Sequence[Entry], tried: Mapping[str, Try], read_ms: int) -> Order:
+        shown = described(load[0][1], tried.get(load[0][0], FIRST))
+        if len(load) > 1:
+            shown = f"{len(load)} events; first: {shown}"
+        arguments: list[Any] = [part for one in load for part in one]
+        if read_ms:
+            arguments.append(read_ms)
+        return Order(task_id(self._stream, self._row.group, *(entry for entry, _ in load)), arguments, shown)
 
     def _template(self, producer: Any, *, several: bool) -> tuple[str, Template] | None:
         if several not in self._templates:

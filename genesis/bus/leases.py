@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import redis
+
 from genesis.bus.consumers import ran
 from genesis.connections import script
 from genesis.logs import bound
@@ -23,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 PACKAGE = "genesis.bus"
 MOST = 200  # entries in one step: more would hold up the server
+FRESH_SECONDS = 1.0  # for which an entry that a bridge has read can't be in anybody else's hands; no more than a share of a lease
+FRESH_SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +70,42 @@ class Leases:
         self._fail = script(ledger.client, PACKAGE, "fail")
         self._reclaim = script(ledger.client, PACKAGE, "reclaim")
         self.lease_ms = int(ledger.settings.delivery.lease_seconds * 1000)
+        self.fresh_ms = int(min(FRESH_SECONDS, FRESH_SHARE * ledger.settings.delivery.lease_seconds) * 1000)
 
-    def begin(self, delivery: Delivery, worker: str, *, again: bool = False) -> bool:
+    def begin(self, delivery: Delivery, worker: str, *, again: bool = False, patient: bool = True) -> bool:
         """Take an entry into a worker's hands to run it; False if it is settled, or another run of it has a lease.
 
         Args:
             delivery: the entry.
             worker: consumer that stands for the worker.
             again: this run follows one that has ended, though that may not have been noted.
+            patient: whether to wait for a Redis that is away.
         """
-        return bool(self._do("again" if again else "begin", worker, [delivery], repeated="again"))
+        return bool(self._do("again" if again else "begin", worker, [delivery], patient=patient, repeated="again"))
 
     def begin_all(self, deliveries: Sequence[Delivery], worker: str) -> frozenset[str]:
         """Take entries of one group into a worker's hands to run them; return the ids of those that may be run, as by `begin`."""
         return frozenset(self._do("begin", worker, deliveries, repeated="again"))
+
+    def fresh(self, read_ms: int) -> bool:
+        """Tell whether an entry can't be in anybody else's hands yet, so that a worker need not ask before it runs it.
+
+        Nobody takes over what was read from the stream less than twice as long ago.
+
+        Args:
+            read_ms: when its bridge read it, or some time before, by the ledger's clock; 0: not known.
+        """
+        try:
+            return read_ms > 0 and self._ledger.clock.now_ms() - read_ms < self.fresh_ms
+        except redis.RedisError:
+            return False
+
+    def note(self, worker: str, deliveries: Sequence[Delivery]) -> None:
+        """Note that a worker runs entries that it did not ask for; what is no longer in a bridge's hands is left as it is.
+
+        It is tried once.
+        """
+        self._do("note", worker, deliveries, patient=False)
 
     def renew(self, worker: str, deliveries: Sequence[Delivery], *, patient: bool = True) -> int:
         """Say that a worker still has entries, running or waiting for their turn; return how many are still unsettled."""

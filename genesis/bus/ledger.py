@@ -14,6 +14,7 @@ from typing import Any
 import redis
 
 from genesis.bus.backpressure import Gate, group_backlogs
+from genesis.bus.clock import LedgerClock
 from genesis.bus.leases import Leases
 from genesis.bus.patience import Patience
 from genesis.bus.runlog import FIELD
@@ -124,6 +125,7 @@ class Ledger:
         self._bury = script(self.client, PACKAGE, "bury")
         self._hold = script(self.client, PACKAGE, "hold")
         self.leases = Leases(self)
+        self.clock = LedgerClock(self._time)
         self._publisher = threading.local()
 
     def publish(self, events: Sequence[Event]) -> None:
@@ -357,6 +359,10 @@ class Ledger:
             if gone is not None and "NOGROUP" in str(error):
                 return gone  # the stream was removed: nobody waits for this entry any more
             raise ServerRefusesError(explain(error, self.settings.redis.url, "redis.url")) from error
+
+    def _time(self) -> float:
+        seconds, microseconds = self.client.time()
+        return float(seconds) + float(microseconds) / 1e6
 
     def _publisher_key(self, name: str) -> str:
         return f"{self.keys.prefix}:publisher:{name}"

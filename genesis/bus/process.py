@@ -14,6 +14,7 @@ import redis
 from genesis.bus.burials import Burials
 from genesis.bus.cameras import LedgerCameras
 from genesis.bus.ledger import Ledger
+from genesis.bus.settler import Settler
 from genesis.bus.tracks import LedgerSent, LedgerTracks
 from genesis.cache import FrameCache
 from genesis.context import Context
@@ -34,6 +35,7 @@ class Process:
     cache: FrameCache
     cameras: LedgerCameras
     context: Context
+    settler: Settler
     spans: Spans | None = None
     burials: Burials = field(default_factory=Burials)
 
@@ -48,7 +50,8 @@ class Process:
 
         cameras = LedgerCameras(ledger, release)
         context = Context(settings, cache, cameras, LedgerTracks(ledger), LedgerSent(ledger))
-        return cls(settings, ledger, cache, cameras, context, spans_of(settings.tracing, f"{socket.gethostname()}-{os.getpid()}"))
+        spans = spans_of(settings.tracing, f"{socket.gethostname()}-{os.getpid()}")
+        return cls(settings, ledger, cache, cameras, context, Settler(ledger), spans)
 
     @staticmethod
     def pause(seconds: float) -> None:
@@ -82,7 +85,12 @@ def this_process() -> Process:
     return _process[1]
 
 
-def close_spans() -> None:
-    """Send the last spans of this process, if it sends any."""
-    if _process is not None and _process[0] == os.getpid() and _process[1].spans is not None:
-        _process[1].spans.close()
+def finish(seconds: float) -> None:
+    """Settle what this process has run, if that takes no longer than so many seconds, and send its last spans, if it sends any."""
+    if _process is None or _process[0] != os.getpid():
+        return
+    process = _process[1]
+    if not process.settler.flush(seconds):
+        logger.warning("what was run last is not settled, and comes again: the ledger has not answered for %g s", seconds)
+    if process.spans is not None:
+        process.spans.close()

@@ -28,14 +28,15 @@ from genesis.telemetry.instruments import count, put
 
 logger = logging.getLogger(__name__)
 
+AT_ONCE, NEVER = float("-inf"), float("inf")
 LEAST_PAUSE, LONGEST_PAUSE = 0.002, 0.25  # seconds to wait for room in a full window
 
 
 class Sender(Protocol):
     """Puts entries into a queue."""
 
-    def send(self, entries: Sequence[Entry], tried: Mapping[str, Try], *, together: int) -> None:
-        """Put entries into the queue, so many in one task; raises OSError while the broker is away."""
+    def send(self, entries: Sequence[Entry], tried: Mapping[str, Try], *, together: int, read_ms: int) -> None:
+        """Put entries into the queue, so many in one task, with when they were read; raises OSError while the broker is away."""
         ...
 
     def queued(self) -> frozenset[str] | None:
@@ -109,7 +110,8 @@ class Pump:
         count(metrics.REDELIVERED, *self._labels, by=0)
         self._in_flight = 0
         self._taken = 0
-        self._recovered = False
+        self._recover_at = AT_ONCE
+        self._read_ms = 0
         self._no_group = False
         self._waits = 0  # in a row, without anything having been taken meanwhile
 
@@ -126,7 +128,7 @@ class Pump:
                 self.step()
             except (*UNAVAILABLE, ServerUnavailableError, OSError) as error:
                 failures += 1
-                self._recovered = False  # an answer may have been lost, and with it entries that are ours now
+                self._recover_at = AT_ONCE  # an answer may have been lost, and with it entries that are ours now
                 if not isinstance(error, OSError) or isinstance(error, UNAVAILABLE):
                     self.sweep.rest()
                 self._wait_out(error, failures)
@@ -150,7 +152,9 @@ class Pump:
             create_group(self.ledger.client, self.stream, self.row.group)
             self._no_group = False
             logger.warning("group %s of %s was missing and has been created again", self.row.group, self.stream)
-        if not self._recovered or (self._in_flight and self.sender.lost()):
+        if self._in_flight and self.sender.lost():
+            self._recover_at = AT_ONCE
+        if self._clock() >= self._recover_at:
             self.recover()
             return
         if self.sweep.due():
@@ -167,18 +171,22 @@ class Pump:
         if batch:
             self._taken += len(batch)
             self._in_flight += len(batch)
-            self._send(self.judge.judge(batch), together=self.row.batch)
+            self._send(self.judge.judge(batch), together=self.row.batch, read_ms=self._read_ms)
         elif self._in_flight:
             self._measure()
 
     def recover(self) -> None:
-        """Dispatch again what this consumer had taken and no worker has begun, unless its task is still in the queue."""
+        """Dispatch again what this consumer had taken and no worker has begun, unless its task is still in the queue.
+
+        What it took just now may be running all the same: that has a second look, when it would have been noted.
+        """
         found = self.sweep.own(self.sender)
         if found:
             logger.info("%s: %d entries that were under way are dispatched again", self.row.name, len(found))
         self._again(found)
         self._measure()
-        self._recovered = True
+        first, ripe = self._recover_at == AT_ONCE, 2 * self.ledger.leases.fresh_ms / 1000
+        self._recover_at = self._clock() + ripe if first and self.sweep.young else NEVER
 
     def _again(self, entries: Sequence[Found]) -> None:
         self._taken += len(entries)
@@ -194,6 +202,7 @@ class Pump:
 
     def _read(self, count: int) -> list[tuple[str, RawFields]]:
         """Wait for entries; when there are some, wait up to `linger` for as many as fit into one task."""
+        self._read_ms = self.ledger.clock.now_ms()
         entries = self._new(count, self._block_ms)
         until = self._clock() + self.row.linger
         while entries and len(entries) < min(count, self.row.batch) and (left := int((until - self._clock()) * 1000)) > 0:
@@ -204,13 +213,14 @@ class Pump:
         answer: Any = self.ledger.client.xreadgroup(self.row.group, self.consumer, {self.stream: ">"}, count=count, block=block_ms)
         return [(entry.decode(), raw) for entry, raw in answer[0][1]] if answer else []
 
-    def _send(self, entries: Sequence[Entry], tried: Mapping[str, Try] = {}, together: int = 1) -> None:
+    def _send(self, entries: Sequence[Entry], tried: Mapping[str, Try] = {}, together: int = 1, read_ms: int = 0) -> None:
         failures = 0
         while entries:
             try:
-                self.sender.send(entries, tried, together=together)
+                self.sender.send(entries, tried, together=together, read_ms=read_ms)
             except OSError as error:
                 failures += 1
+                read_ms = 0  # some may be in the queue already
                 self._wait_out(error, failures)
                 if self.stopped.is_set():
                     return  # they stay pending, and are recovered at the next start

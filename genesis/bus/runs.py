@@ -52,6 +52,7 @@ class Run:
         task: id of the Celery task, for the dead letter.
         worker: node name of the worker.
         again: it follows a run that has asked for it.
+        fresh: the entry can be in nobody else's hands (see `Leases.fresh`): the run does not ask for it.
         started: monotonic seconds.
     """
 
@@ -61,6 +62,7 @@ class Run:
     task: str
     worker: str
     again: bool = False
+    fresh: bool = False
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -70,7 +72,15 @@ class Run:
 
     def begin(self) -> bool:
         """Take the entry; False if it is settled, or somebody else runs it."""
+        if self.fresh:
+            self.process.settler.began(self)
+            return True
         return self.process.ledger.leases.begin(self.delivery, self.consumer, again=self.again)
+
+    def end(self) -> None:
+        """Take note that the handler is done with the entry."""
+        if self.fresh:
+            self.process.settler.ended(self.delivery)
 
     def stale(self, event: Event) -> bool:
         """Tell whether a live camera's event is too old to be worth handling."""
@@ -131,6 +141,8 @@ class Run:
 
     def failed(self, event: Event, error: Exception) -> Again | None:
         """Note that the handler failed; return when it runs again, or bury the entry when it has failed too often."""
+        if not self._ours():
+            return None
         policy = self.row.policy(self.process.settings)
         attempt = self.process.ledger.leases.fail(self.delivery, self.consumer, policy.max_retries)
         if attempt == 0:
@@ -148,8 +160,12 @@ class Run:
 
     def later(self, seconds: float, error: BaseException, *, patient: bool = True) -> Again | None:
         """Let the entry wait without counting a failure; None if it is no longer ours."""
-        ours = self.process.ledger.leases.wait(self.delivery, self.consumer, patient=patient)
+        ours = self._ours(patient=patient) and self.process.ledger.leases.wait(self.delivery, self.consumer, patient=patient)
         return Again(seconds, error) if ours else None
+
+    def _ours(self, *, patient: bool = True) -> bool:
+        """Take an entry that was not asked for, before it is told that it is to run again; False if somebody else has it by now."""
+        return not self.fresh or self.process.ledger.leases.begin(self.delivery, self.consumer, again=True, patient=patient)
 
     def _failure(self, event: Event, outcome: str, error: BaseException) -> None:
         report = replace(

@@ -45,6 +45,7 @@ class Sweep:
 
     Attributes:
         tried: what is known of the entries that were returned last, by id.
+        young: whether `own` has left some to its next call, since a worker may run them that has not asked for them.
     """
 
     def __init__(self, ledger: Ledger, row: Subscription, bridge: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -58,6 +59,7 @@ class Sweep:
         self._at = clock() + self._every
         self._seen = False
         self.tried: dict[str, Try] = {}
+        self.young = False
 
     def due(self) -> bool:
         """Tell whether it is time for the next sweep."""
@@ -106,12 +108,15 @@ class Sweep:
     def own(self, queue: Queue) -> list[Found]:
         """Return what this bridge had taken when it last ended, and no worker has begun; it counts as no delivery."""
         leases, after = self._ledger.leases, "-"
-        self.tried = {}
+        ripe_ms = 2 * leases.fresh_ms
+        self.tried, self.young = {}, False
         taken: list[Found] = []
         while page := leases.pending(self._stream, self._row.group, consumer=self._bridge, after=after):
             after = page[-1].entry
-            entries = [row.entry for row in self._not_queued(page, queue)]
-            rows = leases.reclaim(self._stream, self._row.group, self._bridge, entries, idle_ms=0, owner=self._bridge)
+            lost = self._not_queued(page, queue)
+            entries = [row.entry for row in lost if row.idle_ms >= ripe_ms]
+            self.young = self.young or len(entries) < len(lost)
+            rows = leases.reclaim(self._stream, self._row.group, self._bridge, entries, idle_ms=ripe_ms, owner=self._bridge)
             taken += [self._judged(row) for row in rows]
         return taken
 

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from billiard.exceptions import SoftTimeLimitExceeded
 from celery import Task
 from celery.exceptions import Reject
 
-from genesis.bus.batches import Batch, Rest
+from genesis.bus.batches import Batch
 from genesis.bus.deadletters import message
 from genesis.bus.delivery import deliver, kept
 from genesis.bus.dispatch import Entry, Try, described, task_id
 from genesis.bus.ledger import Delivery
 from genesis.bus.process import Process
 from genesis.bus.runs import Again, Run
-from genesis.errors import ServerUnavailableError
+from genesis.bus.settler import CUT_OFF
 from genesis.logs import bound
 from genesis.subscriptions import Subscription
 
@@ -40,28 +40,31 @@ class EventTask(Task):  # type: ignore[misc]
         """Deliver entries.
 
         Args:
-            flat: the id of an entry in the stream, and its fields; again for each further one.
+            flat: the id of an entry in the stream, and its fields; again for each further one. At last, where nobody else can have
+                them yet, when they were read from it, in milliseconds by the ledger's clock.
         """
         from genesis.bus.process import this_process  # noqa: PLC0415 - connections are made in the child
 
         process, row, request = this_process(), self.subscription, self.request
-        entries: list[Entry] = list(zip(flat[::2], flat[1::2], strict=True))
-        with bound(stream=row.event.STREAM, group=row.group, entry=entries[0][0], task=request.id or ""):
-            if len(entries) == 1:
-                self._deliver(process, *entries[0])
-                return
-            batch = Batch(process, row, entries, task=request.id or "", worker=request.hostname or "", limit=self.soft_time_limit)
-            for rest in batch.deliver():
-                self._split_off(process, rest)
-
-    def _deliver(self, process: Process, entry: str, fields: dict[str, str]) -> None:
-        request, row = self.request, self.subscription
-        delivery = Delivery(row.stream(process.ledger.keys), row.group, entry)
+        read_ms = flat[-1] if len(flat) % 2 else 0
+        # What an ordered subscription holds back goes from hand to hand: there, who has it is always asked.
+        fresh = not request.retries and not row.keyed_by and process.ledger.leases.fresh(read_ms)
         task, worker = request.id or "", request.hostname or ""
+        with bound(stream=row.event.STREAM, group=row.group, entry=flat[0], task=task):
+            if len(flat) <= 3:  # noqa: PLR2004 - one entry
+                delivery = Delivery(row.stream(process.ledger.keys), row.group, flat[0])
+                self._deliver(Run(process, row, delivery, task, worker, bool(request.retries), fresh), flat[1])
+                return
+            entries: list[Entry] = list(zip(flat[::2], flat[1::2], strict=False))
+            split_off = partial(self._split_off, process)
+            Batch(process, row, entries, split_off, task=task, worker=worker, limit=self.soft_time_limit, fresh=fresh).deliver()
+
+    def _deliver(self, run: Run, fields: dict[str, str]) -> None:
+        request, delivery = self.request, run.delivery
         try:
-            again = deliver(process, row, delivery, fields, task=task, worker=worker, again=bool(request.retries))
-        except (ServerUnavailableError, SoftTimeLimitExceeded) as error:
-            again = kept(Run(process, row, delivery, task, worker), error)
+            again = deliver(run, fields, partial(self._split_off, run.process, (delivery.entry, fields)))
+        except CUT_OFF as error:
+            again = kept(run, error)
         if again is None:
             return
         try:
@@ -71,9 +74,9 @@ class EventTask(Task):  # type: ignore[misc]
         except Reject as error:
             _stays(delivery, error.reason)
 
-    def _split_off(self, process: Process, rest: Rest) -> None:
-        """Give an entry of several a task of its own; from there it goes on as any other."""
-        (entry, fields), again = rest
+    def _split_off(self, process: Process, entry_and_fields: Entry, again: Again) -> None:
+        """Give an entry a task of its own, from whichever thread; from there it goes on as any other."""
+        entry, fields = entry_and_fields
         delivery = Delivery(self.subscription.stream(process.ledger.keys), self.subscription.group, entry)
         own = task_id(delivery.stream, delivery.group, entry)
         try:

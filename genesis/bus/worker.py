@@ -12,7 +12,7 @@ from typing import IO, Any
 from billiard.process import current_process
 from celery import bootsteps
 
-from genesis.bus.connection import Connection
+from genesis.bus.connection import Connection, Handful
 from genesis.bus.signs import shown
 from genesis.settings import Settings
 from genesis.telemetry import instruments
@@ -80,6 +80,8 @@ class WorkerVitals:
             return {child.index: child.pid for child in living if child.pid is not None}
 
         self._vitals = vitals = Vitals(self._settings, "worker", worker.hostname, counts=not forks)
+        if worker.pool.__class__.__module__ == "celery.concurrency.solo":
+            Connection.handful = Handful()
         if forks:
             vitals.health.check(lambda: self._beats.ailing(children()))
             self._loop = vitals.health.heart("event loop", LOOP_SECONDS + ROUND_TRIPS * self._settings.redis.timeout_seconds)

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from genesis.bus.delivery import deliver
 from genesis.bus.ledger import Delivery, Ledger
 from genesis.bus.process import Process
+from genesis.bus.runs import Run
 from genesis.capture.inprocess import InProcess
 from genesis.connections import connect
 from genesis.embedded.redis import RedisServer
@@ -124,7 +125,7 @@ def test_any_order_any_number_of_workers_any_gap_and_any_crash_give_the_events_o
         texts = {name.decode(): value.decode() for name, value in fields.items()}
         with suppress(Killed):
             delivery = Delivery(STREAM, GROUP, entry)
-            deliver(process, replace(row, max_gap=max_gap), delivery, texts, task="t", worker=f"w{random.randrange(workers)}@host")
+            deliver(Run(process, replace(row, max_gap=max_gap), delivery, "t", f"w{random.randrange(workers)}@host"), texts)
 
     with pytest.MonkeyPatch.context() as patch:
         for verb in ("settle", "hold"):

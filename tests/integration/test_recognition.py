@@ -22,7 +22,7 @@ import tasks.storage
 from genesis.bus.delivery import deliver
 from genesis.bus.ledger import Delivery
 from genesis.bus.process import Process
-from genesis.bus.runs import Again
+from genesis.bus.runs import Again, Run
 from genesis.cache import Frame
 from genesis.capture.inprocess import InProcess
 from genesis.context import Naming
@@ -172,7 +172,7 @@ class Site:
         ((_, fields),) = self.process.ledger.client.xrange(stream, entry, entry)
         texts = {key.decode(): value.decode() for key, value in fields.items()}
         row = self.rows[name]
-        return deliver(self.process, row, Delivery(stream, row.group, entry), texts, task="t", worker="w@host", again=again)
+        return deliver(Run(self.process, row, Delivery(stream, row.group, entry), "t", "w@host", again), texts)
 
     def recognise(self, entries: Sequence[str]) -> None:
         for entry in entries:

@@ -12,21 +12,24 @@
 --
 -- begin  the worker takes them to run them; not those that another run has a lease on
 -- again  likewise, after an earlier run of this worker's that is over
+-- note   the worker runs them already; only those that are still in a bridge's hands
 -- renew  the worker still holds them (they run, or their tasks wait for their turn); not those that another worker runs
 -- wait   the worker's run is over, and another one is to follow: into the hands of `waiting`
 -- back   the worker ends: likewise, and without a lease, so that the next sweep brings them to another worker
--- died   the worker's child was lost with them: the text is kept beside their attempts, and they are without a lease
+-- died   the worker's child was lost while it ran them: the text is kept beside their attempts, and they are without a lease
 --
 -- Returns {ids that this was done with, ids that had been deleted from the stream: they are lost}.
 
-local WAITING, WORKER = 'waiting', 'worker-'
+local WAITING, WORKER, BRIDGE = 'waiting', 'worker-', 'bridge-'
 local verb, group, me, lease = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local clock = redis.call('TIME')
 local now = string.format('%d', clock[1] * 1000 + math.floor(clock[2] / 1000))
 
 local function allowed(owner, idle)
   if verb == 'begin' or (verb == 'again' and owner ~= me) then return owner:sub(1, #WORKER) ~= WORKER or idle >= lease end
-  if verb == 'wait' or verb == 'died' then return owner == me end
+  if verb == 'note' then return owner:sub(1, #BRIDGE) == BRIDGE end
+  if verb == 'died' then return owner == me or owner:sub(1, #BRIDGE) == BRIDGE end  -- it died before its run was noted
+  if verb == 'wait' then return owner == me end
   return owner == me or owner:sub(1, #WORKER) ~= WORKER
 end
 

@@ -39,6 +39,10 @@ class Hand:
     def runs(self) -> bool:
         return self.consumer.startswith("worker-")
 
+    @property
+    def bridged(self) -> bool:
+        return self.consumer.startswith("bridge-")
+
 
 @dataclass(frozen=True)
 class Letter:
@@ -122,11 +126,18 @@ class Model:
         self.hands[key].consumer, self.hands[key].aged = WAITING, True
         return True
 
+    def note(self, key: Key, me: str) -> bool:
+        hand = self.hands.get(key)
+        if hand is None or not hand.bridged:
+            return False
+        hand.consumer, hand.aged = me, False
+        return True
+
     def died(self, key: Key, me: str, how: str) -> bool:
         hand = self.hands.get(key)
-        if hand is None or hand.consumer != me:
+        if hand is None or not (hand.consumer == me or hand.bridged):
             return False
-        hand.aged, hand.death = True, how
+        hand.consumer, hand.aged, hand.death = me, True, how
         return True
 
     def settle(self, key: Key, outcome: str) -> bool:

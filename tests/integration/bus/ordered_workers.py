@@ -12,7 +12,7 @@ import msgspec
 from genesis.bus.delivery import deliver
 from genesis.bus.ledger import Delivery
 from genesis.bus.process import Process
-from genesis.bus.runs import Again
+from genesis.bus.runs import Again, Run
 from genesis.bus.sequence import Line
 from genesis.context import Context
 from genesis.events import AlertEvent, PersonDetected, completed
@@ -54,7 +54,7 @@ class Workers:
     def run(self, entry: str, worker: str = "w@host") -> Again | None:
         ((_, fields),) = self.bus.client.xrange(STREAM, entry, entry)
         texts = {name.decode(): value.decode() for name, value in fields.items()}
-        return deliver(self.process, self.row, Delivery(STREAM, GROUP, entry), texts, task="t", worker=worker)
+        return deliver(Run(self.process, self.row, Delivery(STREAM, GROUP, entry), "t", worker), texts)
 
     def expire(self) -> None:
         """Let the leases of all that is pending run out, and let a bridge have them."""

@@ -14,6 +14,7 @@ from genesis.bus.delivery import deliver
 from genesis.bus.dispatch import LOOK_SECONDS, Dispatcher
 from genesis.bus.ledger import Delivery, Ledger
 from genesis.bus.process import Process
+from genesis.bus.runs import Run
 from genesis.bus.task import task_for
 from genesis.embedded.redis import RedisServer
 from genesis.errors import ServerUnavailableError
@@ -63,7 +64,7 @@ def test_a_frame_cache_that_is_away_uses_up_no_attempt(bus: Ledger, take: Take, 
     delivery, process = take(ZoneEvent, "zone-workers"), Process.open(settings)
 
     with pytest.raises(ServerUnavailableError):
-        deliver(process, Subscription(ZoneEvent, "zone-workers", "alerts", handler), delivery, encode(event), task="t", worker="w")
+        deliver(Run(process, Subscription(ZoneEvent, "zone-workers", "alerts", handler), delivery, "t", "w"), encode(event))
 
     assert bus.client.hlen("genesis:zones:attempts") == 0
     assert bus.client.xpending("genesis:zones", "zone-workers")["pending"] == 1

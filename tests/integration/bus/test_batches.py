@@ -11,6 +11,7 @@ import pytest
 from genesis.bus.batches import Batch
 from genesis.bus.ledger import Delivery, Ledger
 from genesis.bus.process import Process
+from genesis.bus.runs import Again
 from genesis.context import Context
 from genesis.errors import PermanentError, RetryableError, ServerUnavailableError, UsageError
 from genesis.events import AlertEvent, Event, PersonDetected, ZoneEvent, completed
@@ -36,11 +37,16 @@ def taken(bus: Ledger, *names: str) -> list[tuple[str, dict[str, str]]]:
     return [(entry.decode(), {name.decode(): value.decode() for name, value in fields.items()}) for entry, fields in entries]
 
 
-def batch(
-    process: Process, entries: Any, handler: Callable[..., Any], limit: float = 60.0, clock: Callable[[], float] = lambda: 0.0
-) -> Batch:
-    row = Subscription(ZoneEvent, GROUP, "alerts", handler, batch=8)
-    return Batch(process, row, entries, task="t", worker="w@host", limit=limit, clock=clock)
+def delivered(
+    process: Process, entries: Any, handler: Callable[..., Any], row: Subscription | None = None, **options: Any
+) -> list[tuple[str, Again]]:
+    """Deliver entries as one task, and settle what is over; return those that are to run again, by the order of entries."""
+    row = row or Subscription(ZoneEvent, GROUP, "alerts", handler, batch=8)
+    rest: dict[str, Again] = {}
+    options = {"task": "t", "worker": "w@host", "limit": 60.0, "clock": lambda: 0.0, **options}
+    Batch(process, row, entries, lambda entry, again: rest.update({entry[0]: again}), **options).deliver()
+    assert process.settler.flush(10.0)
+    return [(entry, rest[entry]) for entry, _ in entries if entry in rest]
 
 
 def pending(bus: Ledger) -> dict[str, str]:
@@ -61,34 +67,17 @@ def tell(event: ZoneEvent, context: Context) -> list[AlertEvent]:
 def test_each_of_several_is_settled_retried_or_buried_by_itself(bus: Ledger, process: Process) -> None:
     entries = taken(bus, "a", "again", "b", "never", "unpublishable", "away", "c")
 
-    rest = batch(process, entries, tell).deliver()
+    rest = delivered(process, entries, tell)
 
     rules = [fields[b"data"] for _, fields in bus.client.xrange("genesis:alerts")]
     assert [any(f'"rule":"{name}"'.encode() in rule for rule in rules) for name in "abc"] == [True] * 3
     assert len(rules) == 3
     letters = [fields[b"id"].decode() for _, fields in bus.client.xrange(f"{STREAM}:dlq")]
     assert sorted(letters) == sorted(entries[index][1]["id"] for index in (3, 4))
-    assert [entry for (entry, _), _ in rest] == [entries[1][0], entries[5][0]]
+    assert [entry for entry, _ in rest] == [entries[1][0], entries[5][0]]
     assert [again.run for _, again in rest] == [2, 0]  # the second was cut off, which is not its own fault
     assert pending(bus) == {entries[1][0]: "waiting", entries[5][0]: "waiting"}
     assert bus.client.hget("genesis:counts", f"{STREAM}|{GROUP}|settled") == b"3"
-
-
-def test_all_are_settled_in_one_step_but_for_those_that_would_wait_for_long(bus: Ledger, process: Process) -> None:
-    entries, calls, script = taken(bus, *"abcdef"), [], process.ledger._settle
-
-    def counted(**arguments: Any) -> Any:
-        calls.append(int(arguments["args"][3]))
-        return script(**arguments)
-
-    process.ledger._settle = counted  # type: ignore[assignment]
-    ticks = itertools.chain([0.0, 0.0, 0.0, 0.01, 0.02, 0.03, 0.04, 0.2], itertools.repeat(0.2))
-
-    batch(process, entries, tell, clock=ticks.__next__).deliver()
-
-    assert sum(calls) == 6
-    assert 1 < len(calls) < 4
-    assert pending(bus) == {}
 
 
 def test_an_entry_that_somebody_else_has_is_left_to_them(bus: Ledger, process: Process) -> None:
@@ -96,7 +85,7 @@ def test_an_entry_that_somebody_else_has_is_left_to_them(bus: Ledger, process: P
     bus.settle(Delivery(STREAM, GROUP, entries[0][0]))
     bus.leases.begin(Delivery(STREAM, GROUP, entries[1][0]), "worker-v@host")
 
-    assert batch(process, entries, tell).deliver() == []
+    assert delivered(process, entries, tell) == []
 
     assert pending(bus) == {entries[1][0]: "worker-v@host"}
     assert bus.client.xlen("genesis:alerts") == 1
@@ -105,11 +94,11 @@ def test_an_entry_that_somebody_else_has_is_left_to_them(bus: Ledger, process: P
 def test_none_is_begun_when_the_time_of_one_is_over(bus: Ledger, process: Process) -> None:
     entries = taken(bus, "a", "b", "c")
 
-    rest = batch(process, entries, tell, limit=5.0, clock=itertools.count(step=3).__next__).deliver()
+    rest = delivered(process, entries, tell, limit=5.0, clock=itertools.count(step=3).__next__)
 
     assert 0 < len(rest) < 3
     assert [(again.seconds, again.run) for _, again in rest] == [(0.0, 0)] * len(rest)
-    assert pending(bus) == {entry: "waiting" for (entry, _), _ in rest}  # any worker may take them
+    assert pending(bus) == {entry: "waiting" for entry, _ in rest}  # any worker may take them
 
 
 def test_where_there_is_no_room_for_what_came_of_one_the_others_are_settled(bus: Ledger, settings: Settings) -> None:
@@ -117,9 +106,9 @@ def test_where_there_is_no_room_for_what_came_of_one_the_others_are_settled(bus:
     process = Process.open(tight)
     entries = taken(bus, "a", "b", "c")
 
-    rest = batch(process, entries, tell).deliver()
+    rest = delivered(process, entries, tell)
 
-    assert [entry for (entry, _), _ in rest] == [entries[2][0]]
+    assert [entry for entry, _ in rest] == [entries[2][0]]
     assert bus.client.xlen("genesis:alerts") == 2
     assert pending(bus) == {entries[2][0]: "waiting"}
     process.ledger.close()
@@ -139,10 +128,25 @@ def test_events_of_an_ordered_subscription_keep_their_order(bus: Ledger, process
     entries = [(entry.decode(), {name.decode(): value.decode() for name, value in fields.items()}) for entry, fields in found]
     row = Subscription(PersonDetected, "person-workers", "analytics", note, keyed_by="camera", batch=8)
 
-    assert Batch(process, row, entries, task="t", worker="w@host", limit=60.0).deliver() == []
+    assert delivered(process, entries, note, row) == []
 
     assert seen == [0, 1, 2, 3]
     assert bus.client.xpending("genesis:persons", "person-workers")["pending"] == 0
+
+
+def test_fresh_entries_are_run_without_a_word_to_the_ledger_before_they_are_over(bus: Ledger, process: Process) -> None:
+    entries = taken(bus, "a", "again", "b")
+    owners = []
+
+    def seen(event: ZoneEvent, context: Context) -> list[AlertEvent]:
+        owners.append(set(pending(bus).values()))
+        return tell(event, context)
+
+    rest = delivered(process, entries, seen, fresh=True)
+
+    assert owners[0] == {"bridge-a-1"}
+    assert [(entry, again.run) for entry, again in rest] == [(entries[1][0], 2)]
+    assert pending(bus) == {entries[1][0]: "waiting"}
 
 
 @pytest.mark.parametrize("wrong", [{"batch": 0}, {"batch": 101}, {"batch": 1.5}, {"linger": -1.0}, {"linger": 60.0}])

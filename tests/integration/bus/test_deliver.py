@@ -11,6 +11,7 @@ import pytest
 from genesis.bus.delivery import deliver
 from genesis.bus.ledger import Delivery, Ledger
 from genesis.bus.process import Process
+from genesis.bus.runs import Run
 from genesis.events import AlertEvent, Event, MetricsEvent, ZoneEvent, completed, encode
 from genesis.settings import Settings
 from genesis.subscriptions import Subscription
@@ -49,7 +50,7 @@ def test_outputs_that_can_never_be_published_bury_the_entry_at_once(
     bus.publish([event])
     row = Subscription(ZoneEvent, "zone-workers", "alerts", lambda _event, _context: outputs())
 
-    again = deliver(process, row, take(ZoneEvent, "zone-workers"), encode(event), task="t", worker="w")
+    again = deliver(Run(process, row, take(ZoneEvent, "zone-workers"), "t", "w"), encode(event))
 
     assert again is None
     ((_, letter),) = bus.client.xrange("genesis:zones:dlq")

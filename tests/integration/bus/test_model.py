@@ -36,7 +36,7 @@ PICKS = st.lists(PICK, min_size=1, max_size=3)
 LOST = st.integers(0, 5).map(lambda number: number == 5)
 ENDS = st.lists(st.sampled_from(["settle", "fail", "fail", "die", "die"]), min_size=1, max_size=4)
 DEATHS = ["signal 9 (SIGKILL)", "time limit: 60 s"]
-VERBS = ["begin", "settle", "fail", "wait", "renew", "give back", "die", "bury", "sweep", "lose queue"]
+VERBS = ["begin", "run unasked", "settle", "fail", "wait", "renew", "give back", "die", "bury", "sweep", "lose queue"]
 MEANWHILE = st.sampled_from(["nothing", "begin", "begin", *VERBS])
 
 
@@ -95,6 +95,25 @@ class Anything(Site):
                 self.die_it(key, me, how)
                 self.take_over(key[0], "bridge-a-1", lambda: None)
             self.the_ledger_is_as_the_model()
+
+    @precondition(lambda self: self.tasks)
+    @rule(pick=PICK, worker=WORKER, noted=st.booleans(), end=st.sampled_from(["settle", "fail", "wait", "die", "vanish"]), lost=LOST)
+    def run_unasked(self, pick: int, worker: str, end: str = "vanish", *, noted: bool = True, lost: bool = False) -> None:
+        """Run what may be in anybody's hands without asking first: it is asked, or noted, later or never."""
+        key, me = self.picked(pick, worker)
+        self.queue.discard(key)
+        if noted:
+            self.ledger.leases.note(me, [self.delivery(key)])
+            self.model.note(key, me)
+        if end == "settle":
+            self.settle_it(key, "settled", lost=lost)
+        elif end == "die":
+            self.die_it(key, me, DEATHS[0], lost=lost)
+        elif end in {"fail", "wait"} and self.begin_it(key, me, again=True, lost=lost):
+            if end == "fail":
+                self.fail_it(key, me)
+            else:
+                self.wait(pick, me)
 
     @precondition(lambda self: self.tasks)
     @rule(pick=PICK, outcome=st.sampled_from(["settled", "settled", "stale"]), lost=LOST)
@@ -202,6 +221,7 @@ class Anything(Site):
         """Let something happen between a bridge's look at a group and its taking."""
         verbs: dict[str, Callable[[], object]] = {
             "begin": lambda: self.begin(pick, worker),
+            "run unasked": lambda: self.run_unasked(pick, worker),
             "settle": lambda: self.settle(pick),
             "fail": lambda: self.fail(pick, worker),
             "wait": lambda: self.wait(pick, worker),

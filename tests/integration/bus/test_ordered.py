@@ -208,7 +208,7 @@ def test_events_without_numbers_are_handled_as_they_come_with_a_state(workers: W
 
     for entry, fields in entries:
         texts = {name.decode(): value.decode() for name, value in fields.items()}
-        deliver(workers.process, row, Delivery("genesis:zones", "zone-workers", entry.decode()), texts, task="t", worker="w@host")
+        deliver(Run(workers.process, row, Delivery("genesis:zones", "zone-workers", entry.decode()), "t", "w@host"), texts)
 
     assert seen == [1, 1, 2]
     assert workers.bus.client.xpending("genesis:zones", "zone-workers")["pending"] == 0

@@ -25,7 +25,7 @@ class Sent:
     def __init__(self) -> None:
         self.entries: list[Entry] = []
 
-    def send(self, entries: Sequence[Entry], tried: Mapping[str, Try], *, together: int = 1) -> None:
+    def send(self, entries: Sequence[Entry], tried: Mapping[str, Try], *, together: int = 1, read_ms: int = 0) -> None:
         self.entries += entries
         self.together = together
 

@@ -32,7 +32,7 @@ class Queue:
     tells: bool = True
     tried: dict[str, Try] = field(default_factory=dict)
 
-    def send(self, entries: Sequence[Entry], tried: Mapping[str, Try], *, together: int = 1) -> None:
+    def send(self, entries: Sequence[Entry], tried: Mapping[str, Try], *, together: int = 1, read_ms: int = 0) -> None:
         assert together == 1
         self.sent += [entry for entry, _ in entries]
         self.tried.update(tried)
@@ -190,6 +190,7 @@ def test_its_own_entries_come_again_at_the_start_but_not_those_in_the_queue_or_i
     bus.client.xclaim(STREAM, GROUP, RUNNING, 0, [running], justid=True)
     bus.client.xclaim(STREAM, GROUP, WAITING, 0, [waiting], justid=True)
     queue.inside = {inside}
+    bus.client.xclaim(STREAM, GROUP, "bridge-a-1", 0, [lost, inside], idle=2 * bus.leases.fresh_ms, justid=True)
 
     pump.step()
 

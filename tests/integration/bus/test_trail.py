@@ -18,6 +18,7 @@ from genesis.bus.judge import Judge
 from genesis.bus.ledger import Delivery, Ledger
 from genesis.bus.process import Process
 from genesis.bus.producer import Producer
+from genesis.bus.runs import Run
 from genesis.bus.trail import Handling, Step, Tracker
 from genesis.cli.trace import command, render
 from genesis.errors import NoSuchEventError, PermanentError, UsageError
@@ -52,7 +53,7 @@ def handle(process: Process, bus: Ledger, take: Take) -> Callable[..., Event]:
         ((_, raw),) = bus.client.xrange(delivery.stream, delivery.entry, delivery.entry)
         fields = {name.decode(): value.decode() for name, value in raw.items()}
         row = Subscription(event, group, "detection", handler)
-        deliver(process, row, delivery, fields, task="t", worker="detection@box", again=again is not None)
+        deliver(Run(process, row, delivery, "t", "detection@box", again is not None), fields)
         return delivery
 
     return handled
@@ -264,7 +265,7 @@ def test_spans_of_all_processes_join_into_one_tree(
         "frame-workers": Subscription(FrameCaptured, "frame-workers", "ingestion", _fail),
     }
     for group, row in rows.items():
-        deliver(process, row, take(FrameCaptured, group), encode(first), task="t", worker="w@box")
+        deliver(Run(process, row, take(FrameCaptured, group), "t", "w@box"), encode(first))
     producer.close()
     assert process.spans is not None
     process.spans.close()

@@ -8,7 +8,7 @@ import pytest
 from kombu.exceptions import OperationalError
 
 from genesis.bus.broker import transport_options
-from genesis.bus.connection import Connection
+from genesis.bus.connection import Connection, Handful
 from genesis.settings import Settings
 
 
@@ -45,3 +45,68 @@ def test_a_command_to_a_broker_takes_no_longer_than_one_to_the_ledger() -> None:
     options = transport_options(Settings(redis={"timeout_seconds": 3}))
 
     assert (options["socket_timeout"], options["socket_connect_timeout"]) == (3, 3)
+
+
+class Queue:
+    """Messages, a worker that needs some seconds for each, and its clock."""
+
+    def __init__(self, messages: int, seconds: float, slow: dict[int, float] | None = None) -> None:
+        self.left = list(range(messages))
+        self.now, self.done, self.asked, self.back = 0.0, [], [], []
+        self._seconds, self._slow = seconds, slow or {}
+
+    def run(self, message: int) -> None:
+        self.done.append(message)
+        self.now += self._slow.get(message, self._seconds)
+
+    def more(self, count: int) -> list[int]:
+        self.asked.append(count)
+        some, self.left = self.left[:count], self.left[count:]
+        return some
+
+    def give_back(self, messages: list[int]) -> None:
+        self.back += messages
+
+    def take(self) -> None:
+        Handful(lambda: self.now).take(self.run, self.left.pop(0), self.more, self.give_back)
+
+
+def test_light_messages_are_taken_by_the_handful_and_in_order() -> None:
+    queue = Queue(100, seconds=0.0005)
+
+    queue.take()
+
+    assert queue.done == list(range(100))
+    assert set(queue.asked) <= {9, 10}
+    assert queue.back == []
+
+
+@pytest.mark.parametrize("seconds", [0.003, 1.0])
+def test_heavy_messages_are_taken_one_by_one_so_that_other_workers_find_some(seconds: float) -> None:
+    queue = Queue(5, seconds)
+
+    queue.take()
+
+    assert (queue.done, queue.asked, queue.back) == ([0], [], [])
+
+
+def test_what_turns_out_to_wait_behind_a_heavy_one_goes_back_in_order() -> None:
+    queue = Queue(40, seconds=0.0005, slow={4: 2.0})
+
+    queue.take()
+
+    assert (queue.done, queue.back) == ([0, 1, 2, 3, 4], [5, 6, 7, 8, 9, 10])
+
+
+def test_what_a_worker_that_ends_has_not_begun_goes_back() -> None:
+    queue = Queue(40, seconds=0.0005)
+
+    def run(message: int) -> None:
+        queue.run(message)
+        if message == 2:
+            raise SystemExit
+
+    with pytest.raises(SystemExit):
+        Handful(lambda: queue.now).take(run, queue.left.pop(0), queue.more, queue.give_back)
+
+    assert queue.back == [3, 4, 5, 6, 7, 8, 9, 10]
