@@ -16,6 +16,7 @@ from genesis.vision.detectors import load_detector
 from genesis.vision.detectors.direct import DirectDetector, persons_in
 from genesis.vision.detectors.letterbox import Letterbox
 from genesis.vision.detectors.runtime import bring_up
+from genesis.vision.export import _unreported
 from tests.detector_fixtures import tiny_checkpoint
 
 PACKAGES = {"onnx": ("onnx", "onnxruntime"), "openvino": ("openvino",)}
@@ -45,7 +46,8 @@ def exported(home: Path, kind: str, *, dynamic: bool) -> Path:
     folder = home / f"{kind}-{dynamic}"
     checkpoint = tiny_checkpoint(folder / "tiny.pt", names=("person", "car"), data_dir=home)
     model = bring_up(1, home).YOLO(str(checkpoint))
-    return Path(model.export(format=kind, imgsz=160, dynamic=dynamic, device="cpu", verbose=False))
+    with _unreported():
+        return Path(model.export(format=kind, imgsz=160, dynamic=dynamic, device="cpu", verbose=False))
 
 
 def pair(settings: Detection, home: Path) -> tuple[DirectDetector, Any]:
