@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from copy import copy
 
 import msgspec
 
@@ -30,13 +29,18 @@ class LedgerCameras:
         self._camera = script(ledger.client, PACKAGE, "camera")
         self._session = script(ledger.client, PACKAGE, "session")
         self._figures = script(ledger.client, PACKAGE, "figures")
-        self.published = ""
+        self._entry = ""
 
     def at(self, entry: str) -> LedgerCameras:
         """Return the board for what was published as this entry of the ledger."""
-        board = copy(self)
-        board.published = "-".join(part.zfill(20) for part in entry.split("-"))
+        board = object.__new__(type(self))  # for every event, of which few ask
+        board.__dict__.update(self.__dict__, _entry=entry)
         return board
+
+    @property
+    def published(self) -> str:
+        """When that was, as a text that can be compared with others."""
+        return "-".join(part.zfill(20) for part in self._entry.split("-")) if self._entry else ""
 
     def seen(self, event: FrameCaptured) -> None:
         """Note a frame."""

@@ -16,8 +16,8 @@ from typing import Any, ClassVar, TypeVar
 import celery.app.amqp
 import kombu
 import kombu.transport.redis
+import msgspec
 import redis
-from kombu.utils.json import loads
 
 from genesis.connections import Parser
 
@@ -134,7 +134,7 @@ def _channel(transport: type[Any]) -> type[Any]:
                     return client.parse_response(client.connection, words[0])
 
                 Connection.handful.take(
-                    lambda message: self.connection._deliver(loads(message.decode()), name),  # noqa: SLF001 - as kombu's own does
+                    lambda message: self.connection._deliver(msgspec.json.decode(message), name),  # noqa: SLF001 - as kombu's own does
                     first,
                     lambda count: say("RPOP", key, count) or [],
                     lambda messages: say("RPUSH", key, *reversed(messages)),

@@ -71,7 +71,7 @@ def read(run: Run, fields: Mapping[str, str]) -> tuple[Run, Event] | None:
     except PermanentError as error:
         run.bury(error.reason, error)
         return None
-    return replace(run, delivery=replace(run.delivery, frame=event.frame)), event
+    return (replace(run, delivery=replace(run.delivery, frame=event.frame)) if event.frame else run), event
 
 
 def handled(run: Run, event: Event) -> Report | Again | None:

@@ -99,6 +99,7 @@ class Settlement:
 
 
 NOTHING = Outcome(done=False)
+DONE = Outcome(done=True)
 CONFLICT = Outcome(done=False, conflict=True)
 
 
@@ -334,6 +335,8 @@ class Ledger:
             return BackpressureError(stream, backlog, self.settings.event_driven.backpressure.max_pending)
         if answer[0] in {b"gone", b"conflict"}:
             return CONFLICT if answer[0] == b"conflict" else NOTHING
+        if not answer[1] and not answer[2]:
+            return DONE
         for stream, backlog in zip(answer[1][::2], answer[1][1::2], strict=True):
             if self.gate.saw(stream.decode(), int(backlog)):
                 self.count(f"{stream.decode()}|warned")

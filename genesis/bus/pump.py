@@ -29,7 +29,8 @@ from genesis.telemetry.instruments import count, put
 logger = logging.getLogger(__name__)
 
 AT_ONCE, NEVER = float("-inf"), float("inf")
-LEAST_PAUSE, LONGEST_PAUSE = 0.002, 0.25  # seconds to wait for room in a full window
+LEAST_PAUSE, LONGEST_PAUSE = 0.002, 0.1  # seconds to wait for room in a full window
+MUCH, HALF = 3 / 4, 1 / 2  # of it, left after a wait: that was short, or long
 
 
 class Sender(Protocol):
@@ -113,7 +114,7 @@ class Pump:
         self._recover_at = AT_ONCE
         self._read_ms = 0
         self._no_group = False
-        self._waits = 0  # in a row, without anything having been taken meanwhile
+        self._pause = LEAST_PAUSE
 
     def run(self) -> None:
         """Pump until `stopped`, through any absence of Redis or the broker."""
@@ -163,9 +164,7 @@ class Pump:
                 self._measure()  # what is told of it is not to be older than this
         room = int(self.window.size) - self._in_flight
         if room <= 0:
-            self._measure()
-            if int(self.window.size) - self._in_flight <= 0:
-                self.stopped.wait(self._pause())
+            self._wait_for_room()
             return
         batch = self._read(self._most(room))
         if batch:
@@ -234,13 +233,20 @@ class Pump:
     def _measure(self) -> None:
         pending: Any = self.ledger.client.xpending(self.stream, self.row.group)
         mine = next((int(c["pending"]) for c in pending["consumers"] if c["name"] == self.consumer.encode()), 0)
-        self._waits = self._waits + 1 if mine == self._in_flight else 0
         self._in_flight = mine
         self.window.measured(self._clock(), self._taken - mine)
 
-    def _pause(self) -> float:
-        expected = 0.25 * self.window.size / self.window.rate if self.window.rate else LEAST_PAUSE * 5
-        return min(LONGEST_PAUSE, max(LEAST_PAUSE, expected) * float(2 ** min(self._waits, 10)))
+    def _wait_for_room(self) -> None:
+        """Leave a full window to the workers for a while: so long that they take a quarter to a half of it meanwhile."""
+        self.stopped.wait(self._pause)
+        self._measure()
+        left = self._in_flight / self.window.size
+        if self.window.drained(self._in_flight):
+            self._pause = LEAST_PAUSE
+        elif left > MUCH:
+            self._pause = min(LONGEST_PAUSE, 2 * self._pause)
+        elif left < HALF:
+            self._pause = max(LEAST_PAUSE, self._pause / 2)
 
     def _wait_out(self, error: Exception, failures: int) -> None:
         server, reason = "redis.url", str(error)

@@ -30,7 +30,7 @@ from genesis.logs import bound
 logger = logging.getLogger(__name__)
 
 NOTE_SECONDS = 0.1  # for which a run need not be noted; no more than a share of what makes it fresh
-STEP_SECONDS = 0.002  # between the beginnings of two steps: what ends meanwhile shares the second
+STEP_SECONDS = 0.005  # between the beginnings of two steps: what ends meanwhile shares the second
 MOST = 100  # runs that may wait to be settled, before those that end wait too
 CUT_OFF = (ServerUnavailableError, SoftTimeLimitExceeded)
 """What ends a run for no fault of the handler's; a time limit that the handler met is its failure, and told before."""

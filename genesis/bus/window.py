@@ -13,6 +13,7 @@ from dataclasses import dataclass
 WAIT_SHARE = 1 / 6  # of the lease: half of the third that a task may wait, which leaves room for a second bridge
 SMOOTHING = 0.3  # weight of the newest measurement
 LEAST_INTERVAL = 0.1  # seconds between two measurements
+DRAINED = 1 / 4  # of a full window: if no more is left at the next look, workers may have stood idle
 
 
 @dataclass(slots=True)
@@ -29,6 +30,7 @@ class Window:
     most: int
     wait: float
     size: float = 0.0
+    _floor: float = 0.0
     _rate: float | None = None
     _last: tuple[float, int] | None = None
 
@@ -62,4 +64,18 @@ class Window:
         rate = (taken - before) / (now - then)
         self._rate = rate if self._rate is None else self._rate + SMOOTHING * (rate - self._rate)
         self._last = (now, taken)
-        self.size = min(float(self.most), max(float(self.least), self._rate * self.wait))
+        self._resize(self._rate * self.wait)
+
+    def drained(self, left: int) -> bool:
+        """Learn how many entries were left of a full window when it was looked at next; tell whether it was almost empty.
+
+        Then it is twice as large until the rate is known that workers have now: they were slower before, or only just began.
+        """
+        drained = left <= self.size * DRAINED
+        self._floor = 2 * self.size if drained else self._floor / 2
+        if drained:
+            self._resize(self.size)
+        return drained
+
+    def _resize(self, wanted: float) -> None:
+        self.size = min(float(self.most), max(float(self.least), wanted, self._floor))

@@ -12,7 +12,7 @@ from genesis.bus import pump as pump_module
 from genesis.bus.dispatch import Try
 from genesis.bus.ledger import Ledger, create_group
 from genesis.bus.outages import Outages
-from genesis.bus.pump import LONGEST_PAUSE, Entry, Pump
+from genesis.bus.pump import LEAST_PAUSE, LONGEST_PAUSE, Entry, Pump
 from genesis.events import ZoneEvent, completed
 from tests.events_of_tests import zone
 from tests.integration.bus.conftest import row
@@ -86,6 +86,27 @@ def test_a_pump_whose_window_is_full_asks_ever_more_seldom_while_nothing_is_sett
     assert pauses[0] < LONGEST_PAUSE / 4
     assert pauses == sorted(pauses)
     assert pauses[-1] == LONGEST_PAUSE
+
+
+def test_a_pump_whose_window_was_drained_looks_again_soon_and_lets_more_in(bus: Ledger, pump: Pump, sent: Sent) -> None:
+    create_group(bus.client, "genesis:zones", "testers")
+    bus.publish([completed(zone(str(number))) for number in range(100)])
+    pauses: list[float] = []
+
+    def work(timeout: float | None = None) -> bool:
+        """Take all that is there, as quick workers do, once nothing had been done for long."""
+        pauses.append(timeout or 0.0)
+        if len(pauses) > 8:
+            bus.client.xack("genesis:zones", "testers", *(entry for entry, _ in sent.entries))
+        return False
+
+    pump.stopped.wait = work  # type: ignore[method-assign]
+    for _ in range(16):
+        pump.step()
+
+    assert pauses[7] == LONGEST_PAUSE
+    assert pauses[9] == LEAST_PAUSE
+    assert len(sent.entries) >= 16 + 32
 
 
 def test_entries_go_together_as_the_subscription_says_and_whole_batches_are_read(bus: Ledger, sent: Sent) -> None:

@@ -50,3 +50,24 @@ def test_the_size_stays_within_its_limits(steps: list[tuple[float, int]], least:
 def test_the_wait_that_is_allowed_is_a_share_of_the_lease() -> None:
     assert Window.of(1, 10, 30.0).wait == pytest.approx(5.0)
     assert WAIT_SHARE < 1 / 3
+
+
+def test_a_window_that_is_drained_between_two_looks_is_doubled_until_the_rate_is_known() -> None:
+    window = Window.of(16, 1000, LEASE)
+
+    assert [window.drained(4), window.size] == [True, 32.0]
+    assert [window.drained(0), window.size] == [True, 64.0]
+    assert [window.drained(60), window.size] == [False, 64.0]
+
+    window.measured(0.0, 0)
+    window.measured(1.0, 8)
+
+    assert window.size == 40.0  # 8 a second for 5 s
+
+
+def test_a_drained_window_does_not_grow_beyond_the_most() -> None:
+    window = Window.of(16, 100, LEASE)
+
+    assert all(window.drained(0) for _ in range(10))
+
+    assert window.size == 100.0
