@@ -84,6 +84,24 @@ def test_messages_that_are_put_together_are_those_that_celery_makes(
     theirs.close()
 
 
+@pytest.mark.parametrize(("together", "templates"), [(1, True), (4, True), (1, False)])
+def test_a_message_says_when_its_entries_were_read_only_where_no_broker_delivers_it_again(
+    app: Any, broker: RedisServer, monkeypatch: pytest.MonkeyPatch, together: int, templates: bool
+) -> None:
+    row = Subscription(ZoneEvent, "testers", "alerts", handler)
+    task_for(app, row, 10.0, 5.0)
+    if not templates:
+        monkeypatch.setattr("genesis.bus.dispatch.template_for", lambda *_: None)
+    dispatcher = Dispatcher(app, row, "genesis:zones")
+
+    dispatcher.send(ENTRIES[:4], together=together, read_ms=1_795_854_049_353)
+
+    arguments = [_untagged(message)["body"][0] for message in connect(broker.url(1)).lrange("genesis:celery:alerts", 0, -1)]
+    assert [found[-1] == 1_795_854_049_353 for found in arguments] == [templates] * (4 // together)
+    assert [len(found) for found in arguments] == [2 * together + templates] * (4 // together)
+    dispatcher.close()
+
+
 def _untagged(message: bytes) -> dict[str, Any]:
     found = json.loads(message)
     del found["properties"]["delivery_tag"]

@@ -31,9 +31,15 @@ class Queue:
     inside: set[str] = field(default_factory=set)
     tells: bool = True
     tried: dict[str, Try] = field(default_factory=dict)
+    read_ms: list[int] = field(default_factory=list)
+    failing: int = 0
 
     def send(self, entries: Sequence[Entry], tried: Mapping[str, Try], *, together: int = 1, read_ms: int = 0) -> None:
         assert together == 1
+        self.read_ms.append(read_ms)
+        if self.failing:
+            self.failing -= 1
+            raise OSError
         self.sent += [entry for entry, _ in entries]
         self.tried.update(tried)
 
@@ -195,6 +201,7 @@ def test_its_own_entries_come_again_at_the_start_but_not_those_in_the_queue_or_i
     pump.step()
 
     assert queue.sent == [lost]
+    assert queue.read_ms == [0]  # somebody may have it all the same
     assert {row.deliveries for row in bus.leases.pending(STREAM, GROUP)} == {1}
 
 
@@ -291,3 +298,48 @@ def test_a_ledger_without_memory_is_waited_for(bus: Ledger, pump: Pump, clock: C
         bus.client.config_set("maxmemory", 0)
 
     assert queue.sent == [entry]
+
+
+def test_what_was_just_read_has_a_second_look_since_a_worker_may_run_it_that_did_not_ask(
+    bus: Ledger, pump: Pump, clock: Clock, queue: Queue
+) -> None:
+    bus.publish([completed(zone()) for _ in range(3)])
+    ((_, entries),) = bus.client.xreadgroup(GROUP, "bridge-a-1", {STREAM: ">"}, count=3)
+    lost, noted, settled = [entry.decode() for entry, _ in entries]
+
+    pump.step()
+    assert queue.sent == []
+
+    bus.leases.note("worker-w@host", [Delivery(STREAM, GROUP, noted)])
+    bus.settle(Delivery(STREAM, GROUP, settled))
+    ripe_ms = 2 * bus.leases.fresh_ms
+    bus.client.xclaim(STREAM, GROUP, "bridge-a-1", 0, [lost], idle=ripe_ms, justid=True)
+    clock.now += ripe_ms / 1000 - 0.1
+    pump.step()
+    assert queue.sent == []
+    clock.now += 0.2
+    pump.step()
+
+    assert queue.sent == [lost]
+    clock.now += 100.0
+    pump.sweep.rest()
+    pump.step()
+    assert queue.sent == [lost]
+
+
+def test_a_message_tells_when_its_entry_was_read_unless_it_may_be_in_the_queue_already(
+    bus: Ledger, pump: Pump, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genesis.bus.pump.backoff", lambda _failures: 0.0)
+    pump.step()
+    before = bus.clock.now_ms()
+
+    bus.publish([completed(zone())])
+    pump.step()
+    queue.failing = 1
+    bus.publish([completed(zone())])
+    pump.step()
+
+    assert len(queue.sent) == 2
+    assert before <= queue.read_ms[0] <= bus.clock.now_ms()
+    assert [ms > 0 for ms in queue.read_ms] == [True, True, False]
