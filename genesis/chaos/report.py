@@ -15,6 +15,9 @@ from genesis.chaos.evidence import Evidence, Letter
 from genesis.chaos.plan import KINDS, POLITE
 from genesis.chaos.progress import NEVER, Numbered
 
+KILLING = frozenset({"poison", "time_limit"})
+"""Reasons of dead letters whose events killed workers before."""
+
 
 class Row(msgspec.Struct, frozen=True):
     """One kind of fault. What happened between the beginning of one fault and that of the next is counted to the first.
@@ -110,7 +113,7 @@ def make_report(
                 repeats=during.count(repeats), recovery=times,
             )
         )  # fmt: skip
-    findings = [*(_told(finding) for finding in verdict.findings), *slow, *_hasty(faults, verdict.numbered)]
+    findings = [*(_told(finding) for finding in verdict.findings), *slow, *_hasty(faults, verdict.numbered, seen.letters, limit)]
     findings += [f"fault {fault.step.number}, {fault.step.kind}, could not be made: {fault.trouble}" for fault in faults if fault.trouble]
     return Report(
         seed=seed, seconds=round(seconds, 1), lease=lease, limit=limit, rows=rows, events=len(verdict.numbered),
@@ -120,12 +123,17 @@ def make_report(
     )  # fmt: skip
 
 
-def _hasty(faults: Sequence[Injected], numbered: Sequence[Numbered]) -> Iterator[str]:
-    """Find runs that were repeated though nobody was killed: whoever is asked to end must finish what runs."""
+def _hasty(faults: Sequence[Injected], numbered: Sequence[Numbered], letters: Sequence[Letter], limit: float) -> Iterator[str]:
+    """Find runs that were repeated though nobody was killed: whoever is asked to end must finish what runs.
+
+    An event that takes its workers along kills several of them before it is buried, and they had not settled yet what ended just before.
+    """
+    killed = [letter.at for letter in letters if letter.reason in KILLING]
     for fault in faults:
         end = fault.healed + recovery(fault, numbered)
         repeats = sum(fault.begun <= at <= end for each in numbered for at in each.repeats)
-        if fault.step.kind in POLITE and repeats and undisturbed(fault, end, faults):
+        poisoned = any(fault.begun <= at <= end + 2 * limit for at in killed)
+        if fault.step.kind in POLITE and repeats and not poisoned and undisturbed(fault, end, faults):
             yield f"fault {fault.step.number}, {fault.step.kind}: {repeats} runs were cut short and repeated"
 
 

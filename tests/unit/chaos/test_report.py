@@ -86,6 +86,15 @@ def test_a_polite_restart_repeats_nothing(kind: str, findings: int) -> None:
     assert made.findings == [f"fault 1, {kind}: 1 runs were cut short and repeated"][:findings]
 
 
+def test_what_a_poison_s_victims_had_not_settled_is_not_held_against_a_restart() -> None:
+    event = Numbered("x", 5.5, 6.5, [("k", 6.5), ("k", 6.6)])
+    seen = Evidence(letters=[Letter("zones", "g", "1-0", "e", "killed-1", "poison", 15.0)])
+
+    made = make_report(7, 60.0, 3.0, seen, Verdict([event], []), [fault(5.0, 7.0, "restart-workers")], [])
+
+    assert (made.repeats, made.findings) == (1, [])
+
+
 def test_the_table_is_markdown() -> None:
     lines = markdown(report(Verdict([numbered(5.5, 7.0)], []))).splitlines()
 
