@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from kombu.exceptions import OperationalError
+from kombu.utils.json import loads
 
 from genesis.bus.broker import transport_options
-from genesis.bus.connection import Connection, Handful
+from genesis.bus.connection import Connection, Handful, _message
 from genesis.settings import Settings
 
 
@@ -110,3 +112,19 @@ def test_what_a_worker_that_ends_has_not_begun_goes_back() -> None:
         Handful(lambda: queue.now).take(run, queue.left.pop(0), queue.more, queue.give_back)
 
     assert queue.back == [3, 4, 5, 6, 7, 8, 9, 10]
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        (b'{"body": "W10=", "headers": {"id": "a"}}', {"body": "W10=", "headers": {"id": "a"}}),
+        (
+            b'{"eta": {"__type__": "uuid", "__value__": {"hex": "12345678123456781234567812345678"}}}',
+            {"eta": UUID(int=0x12345678123456781234567812345678)},
+        ),
+        (b'{"priority": Infinity}', {"priority": float("inf")}),
+    ],
+    ids=["plain", "a type of kombu's", "what only Python writes"],
+)
+def test_a_message_is_read_as_kombu_reads_it(text: bytes, read: object) -> None:
+    assert _message(text) == read == loads(text.decode())
