@@ -20,7 +20,7 @@ from celery import Celery, signals
 from celery.worker.control import inspect_command
 
 from genesis.bus.broker import reach_broker
-from genesis.bus.connection import AMQP
+from genesis.bus.connection import AMQP, read_json_quickly
 from genesis.bus.patience import reach
 from genesis.bus.sweep import TIME_LIMIT
 from genesis.bus.task import task_for
@@ -76,6 +76,7 @@ def _end(error: GenesisError) -> NoReturn:
 
 
 take_over()
+read_json_quickly()
 try:
     app = make_app()
     if runs_flower(sys.argv):

@@ -108,7 +108,10 @@ class Settler:
             self._settle_some(some)
             if began - looked >= NOTE_SECONDS:
                 looked = began
-                self._note()
+                try:
+                    self._note()
+                except Exception:  # as above
+                    logger.exception("runs are not noted")
             if (left := began + STEP_SECONDS - time.monotonic()) > 0:
                 self._pause(left)
 
@@ -131,7 +134,7 @@ class Settler:
         for overs in groups.values():
             try:
                 self._settle(overs)
-            except Exception:  # whatever it is, this thread must go on
+            except Exception:  # whatever it is, this thread must go on: without it the process would stand still
                 logger.exception("%d entries of %s could not be settled, and stay pending", len(overs), overs[0].run.delivery.stream)
         for one in some:
             if isinstance(one, threading.Event):
@@ -151,7 +154,10 @@ class Settler:
             return
         overs[0].run.process.release([frame for outcome in outcomes if isinstance(outcome, Outcome) for frame in outcome.freed])
         for over, outcome in zip(overs, outcomes, strict=True):
-            self._finish(over, partial(told, over.run, over.report, outcome))
+            if isinstance(outcome, Outcome):
+                told(over.run, over.report, outcome)  # there is nothing to follow
+            else:
+                self._finish(over, partial(told, over.run, over.report, outcome))
 
     @staticmethod
     def _finish(over: _Over, how: Callable[[], Again | None]) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from uuid import UUID
 
+import kombu.serialization
 import pytest
 from kombu.exceptions import OperationalError
 from kombu.utils.json import loads
 
 from genesis.bus.broker import transport_options
-from genesis.bus.connection import Connection, Handful, _message
+from genesis.bus.connection import Connection, Handful, read_json
 from genesis.settings import Settings
 
 
@@ -127,4 +128,23 @@ def test_what_a_worker_that_ends_has_not_begun_goes_back() -> None:
     ids=["plain", "a type of kombu's", "what only Python writes"],
 )
 def test_a_message_is_read_as_kombu_reads_it(text: bytes, read: object) -> None:
-    assert _message(text) == read == loads(text.decode())
+    for given in (text, text.decode(), bytearray(text), memoryview(text)):
+        assert read_json(given) == read == loads(given)
+
+
+@pytest.mark.parametrize("text", [b"{", b'{"a": "\xff"}', b""])
+def test_what_is_no_json_is_refused_as_kombu_refuses_it(text: bytes) -> None:
+    with pytest.raises(ValueError) as ours:  # noqa: PT011 - compared below
+        read_json(text)
+    with pytest.raises(type(ours.value)):
+        loads(text)
+
+
+def test_half_a_character_is_read_as_kombu_reads_it() -> None:
+    assert read_json('{"a": "\\ud800"}') == loads('{"a": "\\ud800"}')
+
+
+def test_the_application_reads_what_messages_carry_quickly() -> None:
+    import genesis.celery  # noqa: F401
+
+    assert kombu.serialization.registry._decoders["application/json"] is read_json
