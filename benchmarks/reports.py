@@ -101,7 +101,7 @@ class Report:
     name: str
     title: str
     asked: Options
-    command: str = field(default_factory=lambda: " ".join(["python -m", _module(), *sys.argv[1:]]))
+    command: str = field(default_factory=lambda: _command(sys.argv[1:]))
     figures: dict[str, Any] = field(default_factory=dict)
     _tables: list[Table] = field(default_factory=list)
     _words: list[str] = field(default_factory=list)
@@ -121,8 +121,9 @@ class Report:
             console.print(table.note, style="dim", markup=False)
 
     def say(self, text: str) -> None:
-        """Add a paragraph, and show it."""
-        self._words.append(text)
+        """Add a paragraph, once, and show it."""
+        if text not in self._words:
+            self._words.append(text)
         click.echo(text)
 
     def plot(self, draw: Callable[[Any], None], *, name: str = "", size: tuple[float, float] = (8.0, 4.5)) -> None:
@@ -224,6 +225,15 @@ def _version(program: str, argument: str) -> str:
     except OSError:
         return ""
     return next((word[2:] for word in told.split() if word.startswith("v=")), "")
+
+
+def _command(arguments: Sequence[str]) -> str:
+    """Return how a report is made again, wherever it was written to."""
+    words = [word for word in arguments if not word.startswith("--results=")]
+    if "--results" in words:
+        at = words.index("--results")
+        del words[at : at + 2]
+    return " ".join(["python -m", _module(), *words])
 
 
 def _module() -> str:

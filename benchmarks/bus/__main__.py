@@ -61,6 +61,7 @@ def _run(asked: Options, contestants: list[Contestant], parts: list[str], *, fsy
         reached += _bridge(report)
     if reached:
         report.table(Table("Targets", ["what", "wanted", "measured", "reached"], reached))
+        report.figures["headline"] = "; ".join(f"{what}: {measured}" for what, _, measured, _ in reached)
     report.write()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from benchmarks.pipeline.tables import backlog_table, cameras_table, draw_rates, latency_table, memory_table, rates_table
+from benchmarks.pipeline.tables import backlog_table, cameras_table, draw_rates, headline, latency_table, memory_table, rates_table
 from benchmarks.reports import Options, Report, options
 from genesis.errors import GenesisError, UsageError
 
@@ -86,6 +86,7 @@ def _throughput(report: Report, asked: Options, source: str, name: str, detectio
             click.echo(f"{name}, round {number + 1}: {who}", err=True)
             runs[who].append(measure())
     report.table(rates_table(name, runs))
+    report.figures["headline"] = " ".join(filter(None, [report.figures.get("headline"), headline(name, runs)]))
     report.table(memory_table(name, runs))
     report.plot(lambda axes: draw_rates(axes, runs), name=name)
     report.figures[name] = {

@@ -37,6 +37,14 @@ def rates_table(detector: str, runs: Mapping[str, Sequence[Run]]) -> Table:
     )
 
 
+def headline(detector: str, runs: Mapping[str, Sequence[Run]]) -> str:
+    """Return what two workers and sync mode reach of what the bare loop does."""
+    rates = {who: middle(run.rate for run in some) for who, some in runs.items()}
+    two, sync = rates["event mode, 2 workers"], rates["sync mode"]
+    shares = f"{times(two, rates[CEILING])} two bare loops; sync mode {times(sync, rates[BARE])} one"
+    return f"{detector}: {two:.1f} frames/s with 2 workers, {shares}."
+
+
 def memory_table(detector: str, runs: Mapping[str, Sequence[Run]]) -> Table:
     """Return the memory of each process while it works."""
     most: dict[str, list[tuple[int, int]]] = {}

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.__main__ import BENCHMARKS, index, main, outcome, program, run, told
-from benchmarks.reports import machine
+from benchmarks.reports import Options, Report, _command, machine
 
 WRITES = """
 import json, sys
@@ -69,3 +69,17 @@ def test_a_benchmark_that_there_is_not_is_refused(only: str) -> None:
 
 def test_the_benchmarks_are_found() -> None:
     assert {name for name in BENCHMARKS if program(name)} >= {"cache", "search", "tracking", "faces"}
+
+
+def test_a_report_tells_how_it_is_made_again_wherever_it_lies() -> None:
+    assert _command(["--quick", "--results", "/home/x", "--rounds", "2"]).endswith(" --quick --rounds 2")
+    assert _command(["--results=/home/x"]).split()[-1] != "--results=/home/x"
+
+
+def test_what_is_said_twice_stands_once_in_a_report(tmp_path: Path) -> None:
+    report = Report("x", "X", Options(quick=False, rounds=1, results=tmp_path))
+    for _ in range(2):
+        report.say("Left out: this one.")
+    report.write()
+
+    assert (tmp_path / "x.md").read_text(encoding="utf-8").count("Left out") == 1

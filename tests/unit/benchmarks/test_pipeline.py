@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.pipeline.latency import SMALL, small_clip, summed_up
 from benchmarks.pipeline.processes import children_of, cpu_seconds, has_ended, memory_of
-from benchmarks.pipeline.tables import backlog_table, cameras_table, latency_table, memory_table, rates_table
+from benchmarks.pipeline.tables import backlog_table, cameras_table, headline, latency_table, memory_table, rates_table
 from benchmarks.pipeline.throughput import Run, milliseconds
 from genesis.errors import UsageError
 
@@ -48,6 +48,13 @@ def test_the_table_compares_with_the_bare_loops() -> None:
 
     assert rows[2] == ["event mode", "40.0", "1.60 x", "0.80 x", "50.0", "detection 40.0, capture 10.0", "4.90"]
     assert memory_table("hog", runs).rows == [["bare loop", "200", "150"], ["capture", "90", "60"]]
+
+
+def test_the_headline_tells_what_two_workers_and_sync_mode_reach() -> None:
+    seconds = {"bare loop": 4.0, "two bare loops": 2.0, "sync mode": 4.1, "event mode, 2 workers": 2.5}
+    runs = {who: [Run(100, took, {}, 500)] for who, took in seconds.items()}
+
+    assert headline("hog", runs) == "hog: 40.0 frames/s with 2 workers, 0.80 x two bare loops; sync mode 0.98 x one."
 
 
 def test_growth_is_told_against_the_smallest() -> None:
