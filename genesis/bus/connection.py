@@ -7,10 +7,11 @@ memory left when the worker connects. Here no wait is longer than 2 s, and such 
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import time
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, ClassVar, TypeVar
 
 import celery.app.amqp
@@ -22,6 +23,8 @@ import redis
 from kombu.utils.json import dumps, loads
 
 from genesis.connections import Parser
+
+logger = logging.getLogger(__name__)
 
 WAITS = {"interval_start": 0.5, "interval_step": 0.5, "interval_max": 2.0}
 """Seconds between two tries."""
@@ -125,6 +128,31 @@ def read_json_quickly() -> None:
     kombu.serialization.register("json", dumps, read_json, content_type="application/json", content_encoding="utf-8")
 
 
+class _Rest:
+    """What else is in a queue, on the connection that waits for its messages."""
+
+    def __init__(self, client: Any, key: str) -> None:
+        self._client = client
+        self._key = key
+
+    def more(self, count: int) -> list[bytes]:
+        """Take messages, the next ones first."""
+        try:
+            return self._say("RPOP", count) or []
+        except redis.ResponseError as error:
+            Connection.handful = None
+            logger.warning("messages are taken one by one, since the broker does not permit more: %s", error)
+            return []
+
+    def back(self, messages: list[bytes]) -> None:
+        """Give messages back; they are the next ones again."""
+        self._say("RPUSH", *messages[::-1])
+
+    def _say(self, command: str, *arguments: Any) -> Any:
+        self._client.connection.send_command(command, self._key, *arguments)
+        return self._client.parse_response(self._client.connection, command)
+
+
 def _channel(transport: type[Any]) -> type[Any]:
     """Return a transport's channel whose connections know which answers pass, and which takes messages by the handful."""
 
@@ -146,15 +174,11 @@ def _channel(transport: type[Any]) -> type[Any]:
                 def deliver(message: bytes) -> None:
                     self.connection._deliver(read_json(message), name)  # noqa: SLF001 - as kombu's own does
 
-                def say(*words: Any) -> Any:
-                    client.connection.send_command(*words)
-                    return client.parse_response(client.connection, words[0])
-
                 if Connection.handful is None:
                     deliver(first)
                 else:
-                    back = partial(say, "RPUSH", key)
-                    Connection.handful.take(deliver, first, lambda count: say("RPOP", key, count) or [], lambda left: back(*left[::-1]))
+                    rest = _Rest(client, key)
+                    Connection.handful.take(deliver, first, rest.more, rest.back)
             except self.connection_errors:
                 client.connection.disconnect()
                 raise

@@ -27,7 +27,7 @@ TWO_WORDS = {
     "xgroup_delconsumer": "XGROUP|DELCONSUMER",
     "xinfo_stream": "XINFO|STREAM",
 }
-NO_COMMANDS = {"close", "pipeline", "execute", "register_script", "execute_command", "connection_pool", "lua", "named"}
+NO_COMMANDS = {"close", "pipeline", "execute", "register_script", "execute_command", "connection_pool", "lua", "named", "parse_response"}
 
 
 def names(commands: tuple[str, ...]) -> set[str]:

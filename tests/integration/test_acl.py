@@ -86,6 +86,7 @@ RARE: dict[tuple[str, str], dict[str, tuple[Path, str]]] = {
     ("cache", "worker"): {
         "del": (KOMBU, "redis.call('DEL'"), "exists": (KOMBU, "redis.call('EXISTS'"), "srem": (KOMBU, ".srem("),
         "script|load": (PACKAGE / "cache/frames.py", ".script_load("),
+        "rpop": (PACKAGE / "bus/connection.py", '"RPOP"'), "rpush": (PACKAGE / "bus/connection.py", '"RPUSH"'),  # the pool `solo`
     },
     ("cache", "operator"): {
         "config|get": (PACKAGE / "monitoring/doctor/facts.py", ".config_get("),

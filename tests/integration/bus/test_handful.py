@@ -8,6 +8,7 @@ from typing import Any
 
 import kombu
 import pytest
+import redis
 
 from genesis.bus.broker import transport_options
 from genesis.bus.connection import Connection, Handful
@@ -67,3 +68,21 @@ def test_what_was_taken_and_not_begun_is_the_next_that_others_find(connection: C
 
     assert consumed(connection, queue, 40, fail_at=3) == [0, 1, 2, 3]
     assert consumed(connection, queue, 36) == list(range(4, 40))
+
+
+def test_where_the_broker_does_not_permit_it_messages_are_taken_one_by_one(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Connection, "handful", Handful(lambda: 0.0))
+    admin, url = redis.Redis.from_url(settings.frame_cache.url), settings.celery.broker_url
+    admin.execute_command("ACL", "SETUSER", "few", "on", ">secret", "~*", "&*", "+@all", "-rpop")
+    scheme, rest = url.split("://", 1)
+    try:
+        with Connection(f"{scheme}://few:secret@{rest.rpartition('@')[2]}", transport_options=transport_options(settings)) as connection:
+            queue = publish(connection, range(5))
+            assert consumed(connection, queue, 5) == list(range(5))
+    finally:
+        admin.execute_command("ACL", "DELUSER", "few")
+
+    assert Connection.handful is None
+    assert caplog.text.count("one by one") == 1
