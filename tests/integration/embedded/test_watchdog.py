@@ -25,7 +25,8 @@ CHILD = '''
 import signal, sys, time
 name, manner, folder = sys.argv[1:]
 def end(*_):
-    print(name, "ends", flush=True)
+    sys.stdout.write(name + " ends" + chr(10))  # in one piece, also where PYTHONUNBUFFERED is set
+    sys.stdout.flush()
     time.sleep(0.1)
     open(f"{folder}/ended", "a").write(name + " ")
     sys.exit()
