@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from genesis.bus.ledger import Delivery, Ledger
+from genesis.bus.process import Process
 from genesis.events import Event
 from genesis.settings import Settings
 from genesis.subscriptions import Registry, Subscription
@@ -29,6 +30,15 @@ def bus(settings: Settings, registry: Registry) -> Iterator[Ledger]:
     made.create_groups()
     yield made
     made.close()
+
+
+@pytest.fixture
+def process(settings: Settings) -> Iterator[Process]:
+    """Return what a worker's process has."""
+    made = Process.open(settings)
+    yield made
+    made.ledger.close()
+    made.cache.close()
 
 
 @pytest.fixture

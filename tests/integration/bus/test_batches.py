@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,14 +20,6 @@ from genesis.subscriptions import Subscription, subscribe
 from tests.events_of_tests import persons, zone
 
 GROUP, STREAM = "zone-workers", "genesis:zones"
-
-
-@pytest.fixture
-def process(settings: Settings) -> Iterator[Process]:
-    made = Process.open(settings)
-    yield made
-    made.ledger.close()
-    made.cache.close()
 
 
 def taken(bus: Ledger, *names: str) -> list[tuple[str, dict[str, str]]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,19 +13,10 @@ from genesis.bus.ledger import Delivery, Ledger
 from genesis.bus.process import Process
 from genesis.bus.runs import Run
 from genesis.events import AlertEvent, Event, MetricsEvent, ZoneEvent, completed, encode
-from genesis.settings import Settings
 from genesis.subscriptions import Subscription
 from tests.events_of_tests import NOON, zone
 
 Take = Callable[[type, str], Delivery]
-
-
-@pytest.fixture
-def process(settings: Settings) -> Iterator[Process]:
-    made = Process.open(settings)
-    yield made
-    made.ledger.close()
-    made.cache.close()
 
 
 def measured(**values: Any) -> list[Event]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,14 +21,6 @@ from tests.processes import wait_until
 
 GROUP, STREAM, WORKER = "zone-workers", "genesis:zones", "worker-w@host"
 ROW = Subscription(ZoneEvent, GROUP, "alerts", lambda event, _context: [AlertEvent.about(event, rule=event.zone)])
-
-
-@pytest.fixture
-def process(settings: Settings) -> Iterator[Process]:
-    made = Process.open(settings)
-    yield made
-    made.ledger.close()
-    made.cache.close()
 
 
 def taken(bus: Ledger, *names: str) -> list[tuple[Delivery, dict[str, str]]]:

@@ -32,14 +32,6 @@ Take = Callable[[type[Event], str], Delivery]
 
 
 @pytest.fixture
-def process(settings: Settings) -> Iterator[Process]:
-    made = Process.open(settings)
-    yield made
-    made.ledger.close()
-    made.cache.close()
-
-
-@pytest.fixture
 def handle(process: Process, bus: Ledger, take: Take) -> Callable[..., Event]:
     """Return a function that takes the next entry of a group and has a worker run it."""
 
