@@ -245,14 +245,15 @@ def _hold(sender: Any = None, **_: Any) -> None:
 
 
 @signals.task_failure.connect
-def _note_death(task_id: str = "", exception: BaseException | None = None, **_: Any) -> None:
+def _note_death(task_id: str = "", exception: BaseException | None = None, args: Any = (), **_: Any) -> None:
     """Tell how a child was lost; in the main process, and only to have its entry back sooner than its lease runs out."""
     if _holdings is None or os.getpid() != _parent:
         return
     if isinstance(exception, TimeLimitExceeded):
         _holdings.died(task_id, f"{TIME_LIMIT}: it did not end when it was asked to, and was killed ({exception})")
     elif isinstance(exception, WorkerLostError):
-        _holdings.died(task_id, str(exception))
+        # Whoever ran into the time limit would have been noted by then; who was not noted may still have waited for the ledger.
+        _holdings.died(task_id, str(exception), unasked=len(args or ()) % 2 == 1)
 
 
 @signals.worker_shutting_down.connect

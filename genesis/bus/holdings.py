@@ -32,6 +32,7 @@ LAST_SECONDS = 2.0  # that a worker which ends waits for a renewal under way
 class _Death:
     delivery: Delivery
     how: str
+    unasked: bool
 
 
 class Holdings:
@@ -68,10 +69,10 @@ class Holdings:
         """Begin to renew leases."""
         self._thread.start()
 
-    def died(self, task_id: str, how: str) -> None:
-        """Note that the child that ran a task is gone; returns at once."""
+    def died(self, task_id: str, how: str, *, unasked: bool = False) -> None:
+        """Note that the child that ran a task is gone, which may not have asked for its entries; returns at once."""
         for delivery in deliveries_of(task_id):
-            self._deaths.put(_Death(delivery, how))
+            self._deaths.put(_Death(delivery, how, unasked))
 
     def remember(self) -> None:
         """Note what is here now, before Celery forgets it on its way out."""
@@ -111,7 +112,7 @@ class Holdings:
 
     def _tell(self, death: _Death) -> None:
         try:
-            self._ledger.leases.died(death.delivery, self._consumer, death.how)
+            self._ledger.leases.died(death.delivery, self._consumer, death.how, unasked=death.unasked)
         except Exception as error:  # noqa: BLE001 - this thread must go on
             delivery = death.delivery
             with bound(stream=delivery.stream.rpartition(":")[2], group=delivery.group, entry=delivery.entry):

@@ -125,9 +125,16 @@ class Leases:
         """Give back what a worker that ends has not done, to be dispatched again at once; no delivery is counted."""
         return len(self._do("back", worker, deliveries))
 
-    def died(self, delivery: Delivery, worker: str, how: str) -> bool:
-        """Note how the child that ran an entry died; the entry is dispatched again at once, as one more delivery."""
-        return bool(self._do("died", worker, [delivery], how))
+    def died(self, delivery: Delivery, worker: str, how: str, *, unasked: bool = False) -> bool:
+        """Note how the child that ran an entry died; the entry is dispatched again at once, as one more delivery.
+
+        Args:
+            delivery: the entry.
+            worker: consumer that stands for the worker.
+            how: it died.
+            unasked: the child may have run it without asking, and died before that was noted.
+        """
+        return bool(self._do("fell" if unasked else "died", worker, [delivery], how))
 
     def fail(self, delivery: Delivery, worker: str, max_retries: int) -> int:
         """Note that a run failed; return how many have, this one included.

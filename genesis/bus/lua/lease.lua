@@ -7,7 +7,7 @@
 -- ARGV[2]  group
 -- ARGV[3]  consumer that stands for the worker
 -- ARGV[4]  length of a lease in milliseconds
--- ARGV[5]  a text, for `died`
+-- ARGV[5]  a text, for `died` and `fell`
 -- ARGV[6..] entry ids
 --
 -- begin  the worker takes them to run them; not those that another run has a lease on
@@ -17,6 +17,7 @@
 -- wait   the worker's run is over, and another one is to follow: into the hands of `waiting`
 -- back   the worker ends: likewise, and without a lease, so that the next sweep brings them to another worker
 -- died   the worker's child was lost while it ran them: the text is kept beside their attempts, and they are without a lease
+-- fell   likewise, though it may have run them without asking, and before that was noted
 --
 -- Returns {ids that this was done with, ids that had been deleted from the stream: they are lost}.
 
@@ -28,8 +29,8 @@ local now = string.format('%d', clock[1] * 1000 + math.floor(clock[2] / 1000))
 local function allowed(owner, idle)
   if verb == 'begin' or (verb == 'again' and owner ~= me) then return owner:sub(1, #WORKER) ~= WORKER or idle >= lease end
   if verb == 'note' then return owner:sub(1, #BRIDGE) == BRIDGE end
-  if verb == 'died' then return owner == me or owner:sub(1, #BRIDGE) == BRIDGE end  -- it died before its run was noted
-  if verb == 'wait' then return owner == me end
+  if verb == 'fell' then return owner == me or owner:sub(1, #BRIDGE) == BRIDGE end
+  if verb == 'wait' or verb == 'died' then return owner == me end
   return owner == me or owner:sub(1, #WORKER) ~= WORKER
 end
 
@@ -42,7 +43,7 @@ for i = 6, #ARGV do
     if verb == 'renew' then owner = pending[2]
     elseif verb == 'wait' then owner = WAITING
     elseif verb == 'back' then owner, idle = WAITING, lease
-    elseif verb == 'died' then
+    elseif verb == 'died' or verb == 'fell' then
       idle = lease
       local count, first = (redis.call('HGET', KEYS[2], field) or ''):match('^(%d+) (%d+)')
       redis.call('HSET', KEYS[2], field, (count or '0') .. ' ' .. (first or now) .. ' ' .. ARGV[5])

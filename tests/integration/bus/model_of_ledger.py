@@ -133,9 +133,9 @@ class Model:
         hand.consumer, hand.aged = me, False
         return True
 
-    def died(self, key: Key, me: str, how: str) -> bool:
+    def died(self, key: Key, me: str, how: str, *, unasked: bool = False) -> bool:
         hand = self.hands.get(key)
-        if hand is None or not (hand.consumer == me or hand.bridged):
+        if hand is None or not (hand.consumer == me or (unasked and hand.bridged)):
             return False
         hand.consumer, hand.aged, hand.death = me, True, how
         return True

@@ -119,9 +119,9 @@ class Site(RuleBasedStateMachine):
         if failures > MAX_RETRIES and not dies:
             self.bury_it(key, "retries_exhausted")
 
-    def die_it(self, key: Key, me: str, how: str, *, lost: bool = False) -> None:
-        real = partial(self.ledger.leases.died, self.delivery(key), me, how)
-        self.verb("lease", real, lambda: self.model.died(key, me, how), lost=lost)
+    def die_it(self, key: Key, me: str, how: str, *, unasked: bool = False, lost: bool = False) -> None:
+        real = partial(self.ledger.leases.died, self.delivery(key), me, how, unasked=unasked)
+        self.verb("lease", real, lambda: self.model.died(key, me, how, unasked=unasked), lost=lost)
 
     def settle_it(self, key: Key, outcome: str, *, lost: bool = False) -> None:
         event = self.model.entry(key[1]).event

@@ -108,7 +108,7 @@ class Anything(Site):
         if end == "settle":
             self.settle_it(key, "settled", lost=lost)
         elif end == "die":
-            self.die_it(key, me, DEATHS[0], lost=lost)
+            self.die_it(key, me, DEATHS[0], unasked=True, lost=lost)
         elif end in {"fail", "wait"} and self.begin_it(key, me, again=True, lost=lost):
             if end == "fail":
                 self.fail_it(key, me)

@@ -136,7 +136,8 @@ def test_a_failure_of_a_run_that_did_not_ask_is_counted_unless_somebody_else_has
 def test_a_child_that_dies_of_a_run_that_was_not_noted_yet_counts_as_a_delivery(bus: Ledger) -> None:
     ((delivery, _),) = taken(bus, "a")
 
-    assert bus.leases.died(delivery, WORKER, "signal 9 (SIGKILL)")
+    assert not bus.leases.died(delivery, WORKER, "time limit: it had waited for the ledger")
+    assert bus.leases.died(delivery, WORKER, "signal 9 (SIGKILL)", unasked=True)
 
     (row,) = bus.leases.reclaim(STREAM, GROUP, "bridge-b-1", [delivery.entry], idle_ms=bus.leases.lease_ms)
     assert (row.deliveries, row.death) == (2, "signal 9 (SIGKILL)")
